@@ -1,0 +1,189 @@
+# dirql_add_driver, dirql_add_app: how a project builds NT drivers and programs that run them.
+# Used by this source tree and, installed, by find_package(dirql).
+include_guard(GLOBAL)
+
+# Where the drivers' headers and the C run-time's list lie: beside this file once installed, else in the source tree.
+function(_dirql_locate)
+    cmake_path(GET CMAKE_CURRENT_FUNCTION_LIST_DIR PARENT_PATH root)
+    if(NOT DIRQL_DRIVER_HEADERS)
+        set(DIRQL_DRIVER_HEADERS "${root}/include")
+    endif()
+    set(crt "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/crt.def")
+    if(NOT EXISTS "${crt}")
+        set(crt "${root}/src/ke/exports/crt.def")
+    endif()
+    set_property(GLOBAL PROPERTY DIRQL_DRIVER_HEADERS "${DIRQL_DRIVER_HEADERS}")
+    set_property(GLOBAL PROPERTY DIRQL_CRT_DEF "${crt}")
+endfunction()
+
+# Reads driver_flags.txt into global properties DIRQL_FLAGS_<section>.
+function(_dirql_read_flags)
+    file(STRINGS "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/driver_flags.txt" lines)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/driver_flags.txt")
+    foreach(line IN LISTS lines)
+        if(line MATCHES "^\\[(.+)\\]$")
+            set(section "${CMAKE_MATCH_1}")
+            set_property(GLOBAL PROPERTY "DIRQL_FLAGS_${section}" "")
+        elseif(NOT line MATCHES "^#|^$")
+            set_property(GLOBAL APPEND PROPERTY "DIRQL_FLAGS_${section}" "${line}")
+        endif()
+    endforeach()
+endfunction()
+
+# dirql::driver_options: what driver code is compiled with, for a target that dirql_add_driver does not make.
+function(_dirql_make_driver_options)
+    foreach(section IN ITEMS define compile compile-c compile-cxx compile-gcc compile-clang)
+        get_property("${section}" GLOBAL PROPERTY "DIRQL_FLAGS_${section}")
+    endforeach()
+    get_property(headers GLOBAL PROPERTY DIRQL_DRIVER_HEADERS)
+    add_library(dirql::driver_options INTERFACE IMPORTED GLOBAL)
+    target_include_directories(dirql::driver_options SYSTEM INTERFACE "${headers}/km" "${headers}/km/crt" "${headers}/shared")
+    target_compile_definitions(dirql::driver_options INTERFACE ${define})
+    target_compile_options(
+        dirql::driver_options
+        INTERFACE
+            ${compile}
+            "$<$<COMPILE_LANGUAGE:C>:${compile-c}>"
+            "$<$<COMPILE_LANGUAGE:CXX>:${compile-cxx}>"
+            "$<$<COMPILE_LANG_AND_ID:C,GNU>:${compile-gcc}>"
+            "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:${compile-gcc}>"
+            "$<$<COMPILE_LANG_AND_ID:C,Clang>:${compile-clang}>"
+            "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:${compile-clang}>"
+    )
+endfunction()
+
+# Whatever the compiler, the linked form is joined by binutils: one script, one behaviour.
+find_program(DIRQL_LD NAMES ld.bfd ld REQUIRED)
+find_program(DIRQL_OBJCOPY NAMES objcopy REQUIRED)
+mark_as_advanced(DIRQL_LD DIRQL_OBJCOPY)
+
+_dirql_locate()
+_dirql_read_flags()
+_dirql_make_driver_options()
+
+# Sources that use SEH, in either spelling, are compiled unoptimised: sets -O0 on them. A changed source is looked at
+# again when the build system next runs CMake, which the dependency makes happen.
+function(_dirql_mark_seh_sources force)
+    get_property(seh_flags GLOBAL PROPERTY DIRQL_FLAGS_seh)
+    foreach(source IN LISTS ARGN)
+        cmake_path(ABSOLUTE_PATH source OUTPUT_VARIABLE path)
+        set(text "")
+        if(EXISTS "${path}")
+            set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${path}")
+            file(READ "${path}" text)
+        endif()
+        if(force OR text MATCHES "(^|[^A-Za-z0-9_])(__try|__except|__finally|try[ \t\r\n]*{)")
+            set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS ${seh_flags})
+        endif()
+    endforeach()
+endfunction()
+
+# An objcopy rename file: the entry point gets the driver's name, and the C run-time that a plug-in would take from dirql
+# is taken from there here too, not from the host.
+function(_dirql_write_renames file identifier)
+    set(renames "DriverEntry ${identifier}_DriverEntry\n")
+    get_property(crt_def GLOBAL PROPERTY DIRQL_CRT_DEF)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${crt_def}")
+    file(STRINGS "${crt_def}" entries REGEX "^DIRQL_CRT\\(")
+    foreach(entry IN LISTS entries)
+        string(REGEX REPLACE "^DIRQL_CRT\\( *([A-Za-z0-9_]+).*" "\\1" symbol "${entry}")
+        string(APPEND renames "${symbol} dirql_crt_${symbol}\n")
+    endforeach()
+    file(CONFIGURE OUTPUT "${file}" CONTENT "${renames}" @ONLY)
+endfunction()
+
+# NAME_linked: the driver's objects joined into one that a host executable links. Everything but its entry point is
+# local to it, so two drivers in one program may both define `g_Device`.
+function(_dirql_add_linked_form name identifier)
+    set(directory "${CMAKE_CURRENT_BINARY_DIR}/${name}_linked")
+    configure_file("${CMAKE_CURRENT_FUNCTION_LIST_DIR}/linked_driver.ld.in" "${directory}/${identifier}.ld" @ONLY)
+    configure_file(
+        "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/linked_driver.hpp.in" "${directory}/include/${identifier}_driver.hpp" @ONLY
+    )
+    _dirql_write_renames("${directory}/${identifier}.syms" "${identifier}")
+
+    set(joined "${directory}/${identifier}_joined.o")
+    set(linked "${directory}/${identifier}_linked.o")
+    set(keep "")
+    foreach(symbol IN ITEMS data_begin data_end bss_begin bss_end)
+        list(APPEND keep "--keep-global-symbol=dirql_${symbol}_${identifier}")
+    endforeach()
+    # A section that joined nothing has lost its flags.
+    set(sections "--set-section-flags=dirql_data_${identifier}=alloc,load,contents,data"
+                 "--set-section-flags=dirql_bss_${identifier}=alloc"
+    )
+    add_custom_command(
+        OUTPUT "${linked}"
+        COMMAND "${DIRQL_LD}" -r -d --force-group-allocation -T "${directory}/${identifier}.ld" -o "${joined}" "$<TARGET_OBJECTS:${name}_objects>"
+        COMMAND "${DIRQL_OBJCOPY}" "--redefine-syms=${directory}/${identifier}.syms" ${sections} "${joined}" "${linked}"
+        COMMAND "${DIRQL_OBJCOPY}" "--keep-global-symbol=${identifier}_DriverEntry" ${keep} "${linked}"
+        DEPENDS "$<TARGET_OBJECTS:${name}_objects>" "${directory}/${identifier}.ld" "${directory}/${identifier}.syms"
+        COMMENT "Joining driver ${identifier} for linking"
+        COMMAND_EXPAND_LISTS VERBATIM
+    )
+    add_library(${name}_linked STATIC "${linked}")
+    set_source_files_properties("${linked}" PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
+    set_target_properties(${name}_linked PROPERTIES LINKER_LANGUAGE C)
+    target_include_directories(${name}_linked INTERFACE "${directory}/include")
+endfunction()
+
+# dirql_add_driver(NAME SOURCES... [OPTIONS option...] [INCLUDES directory...] [OUTPUT_NAME name] [NO_PREEMPT] [SEH])
+#
+# NAME           the plug-in, NAME.so (OUTPUT_NAME.so), for Machine::load and `dirql run`
+# NAME_linked    the same driver to link into a host program; it adds <NAME_driver.hpp> with drivers::NAME
+# OPTIONS        further compiler options;  INCLUDES: further include directories
+# NO_PREEMPT     no preemption point at each basic block (exports still are)
+# SEH            compile every source unoptimised; sources with __try or try { are found without being told
+function(dirql_add_driver name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "NO_PREEMPT;SEH" "OUTPUT_NAME" "SOURCES;OPTIONS;INCLUDES")
+    set(sources ${arg_SOURCES} ${arg_UNPARSED_ARGUMENTS})
+    if(NOT sources)
+        message(FATAL_ERROR "dirql_add_driver(${name}): no sources")
+    endif()
+    if(NOT arg_OUTPUT_NAME)
+        set(arg_OUTPUT_NAME "${name}")
+    endif()
+    string(MAKE_C_IDENTIFIER "${arg_OUTPUT_NAME}" identifier)
+    _dirql_mark_seh_sources("${arg_SEH}" ${sources})
+
+    add_library(${name}_objects OBJECT ${sources})
+    set_target_properties(${name}_objects PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF CXX_STANDARD_REQUIRED OFF)
+    target_link_libraries(${name}_objects PRIVATE dirql::driver_options)
+    target_include_directories(${name}_objects PRIVATE ${arg_INCLUDES})
+    if(NOT arg_NO_PREEMPT)
+        get_property(preempt GLOBAL PROPERTY DIRQL_FLAGS_preempt)
+        target_compile_options(${name}_objects PRIVATE ${preempt})
+    endif()
+    target_compile_options(${name}_objects PRIVATE ${arg_OPTIONS})
+
+    get_property(link_flags GLOBAL PROPERTY DIRQL_FLAGS_link)
+    add_library(${name} MODULE "$<TARGET_OBJECTS:${name}_objects>")
+    set_target_properties(
+        ${name} PROPERTIES PREFIX "" SUFFIX ".so" OUTPUT_NAME "${arg_OUTPUT_NAME}" LINKER_LANGUAGE C NO_SONAME ON
+    )
+    target_link_options(${name} PRIVATE ${link_flags})
+    target_link_libraries(${name} PRIVATE gcc)
+
+    _dirql_add_linked_form(${name} ${identifier})
+endfunction()
+
+# dirql_add_app(NAME SOURCES... [DRIVERS driver...])
+#
+# A host program that boots machines. DRIVERS: drivers of dirql_add_driver, linked in as drivers::<driver>; the
+# definition DRIVER_PATH_<driver> is the plug-in's path as a string.
+function(dirql_add_app name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DRIVERS")
+    add_executable(${name} ${arg_SOURCES} ${arg_UNPARSED_ARGUMENTS})
+    _dirql_link_drivers(${name} ${arg_DRIVERS})
+    target_link_libraries(${name} PRIVATE dirql::dirql)
+endfunction()
+
+function(_dirql_link_drivers target)
+    foreach(driver IN LISTS ARGN)
+        get_target_property(identifier ${driver} OUTPUT_NAME)
+        string(MAKE_C_IDENTIFIER "${identifier}" identifier)
+        target_link_libraries(${target} PRIVATE ${driver}_linked)
+        target_compile_definitions(${target} PRIVATE "DRIVER_PATH_${identifier}=\"$<TARGET_FILE:${driver}>\"")
+        add_dependencies(${target} ${driver})
+    endforeach()
+endfunction()

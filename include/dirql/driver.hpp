@@ -1,0 +1,54 @@
+// Drivers: what a machine can load, and what it has loaded.
+#pragma once
+
+#include <dirql/result.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#pragma GCC visibility push(default)
+
+namespace dirql {
+
+namespace api {
+class MachineImpl;
+}
+
+/// A driver linked into this program, as `dirql_add_driver` describes it in the generated header <NAME_driver.hpp>.
+///
+/// Its globals are this process's own: it serves one machine at a time, and gets its first data back when it is unloaded.
+struct LinkedDriver {
+    const char* name;
+    void* entry;  ///< DriverEntry
+    void* data_begin = nullptr;
+    void* data_end = nullptr;
+    void* bss_begin = nullptr;
+    void* bss_end = nullptr;
+    mutable std::atomic<void*> image = nullptr;  ///< dirql's: the pristine copy of the data, and who has the driver
+};
+
+/// What unloading came to.
+enum class Unload {
+    unloaded,           ///< the driver is gone
+    no_unload_routine,  ///< the driver has none: it stays until the machine ends
+    pending,            ///< a device is open or attached to: the Unload routine runs when that is over
+    devices_left,       ///< Unload left devices behind; the image stays
+};
+
+/// A loaded driver of a machine. A handle without ownership: the machine unloads what is loaded when it ends.
+class Driver {
+public:
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+private:
+    friend class Machine;
+    friend class api::MachineImpl;
+    Driver(std::string name, std::uint32_t id) : name_(std::move(name)), id_(id) {}
+    std::string name_;
+    std::uint32_t id_;
+};
+
+} // namespace dirql
+
+#pragma GCC visibility pop

@@ -1,0 +1,99 @@
+// Files that application code of a machine has open, and the I/O it does on them.
+#pragma once
+
+#include <dirql/result.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#pragma GCC visibility push(default)
+
+namespace dirql {
+
+using Bytes = std::vector<std::byte>;
+
+/// The bytes of a text, without a terminator.
+[[nodiscard]] Bytes bytes(std::string_view text);
+[[nodiscard]] Bytes bytes(std::initializer_list<unsigned> values);
+
+/// What a request came to: the status block's two words, and the data that a read or control request brought.
+struct IoResult {
+    Status status = 0;
+    std::uint64_t information = 0;
+    Bytes data;
+
+    [[nodiscard]] bool ok() const noexcept { return succeeded(status); }
+};
+
+struct OpenOptions {
+    std::uint32_t access = 0xC000'0000;      ///< GENERIC_READ | GENERIC_WRITE
+    std::uint32_t share = 7;                 ///< FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
+    std::uint32_t disposition = 1;           ///< FILE_OPEN
+    std::uint32_t create_options = 0;        ///< FILE_... options beside those that `overlapped` decides
+    bool overlapped = false;                 ///< requests return at once, as pending; see File::start_read and its like
+};
+
+namespace api {
+struct FileState;
+struct RequestState;
+}
+
+/// A request under way on an overlapped file. Waits for its end when destroyed.
+class Request {
+public:
+    Request(Request&&) noexcept;
+    Request& operator=(Request&&) noexcept;
+    ~Request();
+
+    /// Waits for the end. Call it once.
+    IoResult wait();
+    /// Has it ended?
+    [[nodiscard]] bool done() const noexcept;
+    /// Asks for its cancellation. STATUS_NOT_FOUND when it has ended already.
+    Status cancel();
+    /// What the service returned when it was started: STATUS_PENDING, or its final status.
+    [[nodiscard]] Status started() const noexcept;
+
+private:
+    friend class File;
+    explicit Request(std::unique_ptr<api::RequestState> state);
+    std::unique_ptr<api::RequestState> state_;
+};
+
+/// An open handle. Used inside the process that opened it; closed when destroyed. Buffers of the host are copied through the
+/// process's own memory, so a driver sees user addresses.
+class File {
+public:
+    File(File&&) noexcept;
+    File& operator=(File&&) noexcept;
+    ~File();
+
+    /// NtReadFile of up to `length` bytes. `offset`: where, or -1 for the file's own position (0 for overlapped files).
+    IoResult read(std::size_t length, std::int64_t offset = -1);
+    IoResult write(std::span<const std::byte> data, std::int64_t offset = -1);
+    /// NtDeviceIoControlFile. For METHOD_IN_DIRECT, `out` is the second buffer's first content.
+    IoResult device_control(std::uint32_t code, std::span<const std::byte> in = {}, std::size_t out_length = 0, std::span<const std::byte> out = {});
+
+    /// The same, not waited for.
+    [[nodiscard]] Request start_read(std::size_t length, std::int64_t offset = 0);
+    [[nodiscard]] Request start_write(std::span<const std::byte> data, std::int64_t offset = 0);
+    [[nodiscard]] Request start_device_control(std::uint32_t code, std::span<const std::byte> in = {}, std::size_t out_length = 0);
+
+    /// Closes the handle now; the status of NtClose.
+    Status close();
+    /// The handle, for calling Nt services directly.
+    [[nodiscard]] void* handle() const noexcept;
+
+private:
+    friend class Process;
+    explicit File(std::unique_ptr<api::FileState> state);
+    std::unique_ptr<api::FileState> state_;
+};
+
+} // namespace dirql
+
+#pragma GCC visibility pop

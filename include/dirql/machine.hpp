@@ -1,0 +1,90 @@
+// A machine: one simulated computer with an NT kernel's I/O half, as a value.
+#pragma once
+
+#include <dirql/driver.hpp>
+#include <dirql/host.hpp>
+#include <dirql/outcome.hpp>
+#include <dirql/process.hpp>
+#include <dirql/result.hpp>
+#include <dirql/trace.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#pragma GCC visibility push(default)
+
+namespace dirql {
+
+namespace api {
+class MachineImpl;
+}
+
+/// How a machine is made. Durations are of virtual time where nothing else is said.
+struct MachineOptions {
+    std::uint64_t seed = 0;            ///< decides every choice; the same seed gives the same run
+    unsigned processors = 1;           ///< 1 to 64
+    std::size_t physical_memory = std::size_t{256} << 20;  ///< bytes, up to 1 GiB
+    bool trace = false;                ///< record events from the start, see Machine::trace
+    /// How long one call into a driver may take before the machine stops with a stall or, at DISPATCH_LEVEL, bug check 0x133.
+    std::chrono::nanoseconds callout_budget = std::chrono::seconds(5);
+    /// How much time may pass in one run.
+    std::chrono::nanoseconds run_budget = std::chrono::hours(1);
+    /// Host CPU time that driver code without preemption points may take.
+    std::chrono::nanoseconds wall_clock_budget = std::chrono::seconds(10);
+    /// Told of debug output as it comes; Machine::debug_output keeps it in any case.
+    std::function<void(std::string_view)> on_debug_output;
+};
+
+/// Many machines can live in one process, one after another or side by side on several host threads; one machine is used by
+/// one host thread at a time. After a bug check or a stall a machine only tells what happened.
+class Machine {
+public:
+    /// Boots. Throws std::bad_alloc or std::system_error when the host cannot give the memory.
+    explicit Machine(MachineOptions options = {});
+    /// The same in a shared Host, which makes it much cheaper from the second machine on.
+    explicit Machine(Host& host, MachineOptions options = {});
+    ~Machine();
+    Machine(Machine&&) noexcept;
+    Machine& operator=(Machine&&) noexcept;
+
+    /// Loads a driver and calls its DriverEntry: one linked into this program,
+    Result<Driver> load(const LinkedDriver& driver);
+    /// a plug-in built by `dirql cc` or dirql_add_driver (its name is the file's stem),
+    Result<Driver> load(const std::filesystem::path& plug_in);
+    /// or a DriverEntry of the calling program, whose globals are the caller's own business.
+    Result<Driver> load(std::string_view name, void* driver_entry);
+
+    /// Asks for unloading. An error when the machine has stopped, perhaps of this.
+    Result<Unload> unload(const Driver& driver);
+
+    /// Runs `body` as the first thread of a new application process, and everything that it sets in motion, until it returns.
+    /// An exception that leaves the body (a failed assertion) leaves run. Process memory and handles are given back.
+    Outcome run(const std::function<void(Process&)>& body);
+
+    /// Runs `body` in a system thread of the kernel, at PASSIVE_LEVEL: for tests of kernel functions.
+    Outcome run_in_kernel(const std::function<void()>& body);
+
+    /// Lets the machine run for this long with nothing asked of it.
+    Outcome advance(std::chrono::nanoseconds duration);
+
+    /// How the last run ended.
+    [[nodiscard]] const Outcome& outcome() const noexcept;
+    /// All that drivers printed so far, UTF-8.
+    [[nodiscard]] const std::string& debug_output() const noexcept;
+    /// Virtual time since the boot.
+    [[nodiscard]] std::chrono::nanoseconds now() const noexcept;
+    [[nodiscard]] Trace& trace() noexcept;
+
+private:
+    std::unique_ptr<Host> own_host_;
+    std::unique_ptr<api::MachineImpl> impl_;
+};
+
+} // namespace dirql
+
+#pragma GCC visibility pop

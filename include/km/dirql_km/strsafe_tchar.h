@@ -1,0 +1,58 @@
+/* The names without suffix, which follow UNICODE. */
+#pragma once
+
+#ifdef UNICODE
+#define RtlStringCchCopy RtlStringCchCopyW
+#define RtlStringCchCopyN RtlStringCchCopyNW
+#define RtlStringCchCopyEx RtlStringCchCopyExW
+#define RtlStringCchCopyNEx RtlStringCchCopyNExW
+#define RtlStringCchCat RtlStringCchCatW
+#define RtlStringCchCatN RtlStringCchCatNW
+#define RtlStringCchCatEx RtlStringCchCatExW
+#define RtlStringCchCatNEx RtlStringCchCatNExW
+#define RtlStringCchVPrintf RtlStringCchVPrintfW
+#define RtlStringCchVPrintfEx RtlStringCchVPrintfExW
+#define RtlStringCchPrintf RtlStringCchPrintfW
+#define RtlStringCchPrintfEx RtlStringCchPrintfExW
+#define RtlStringCchLength RtlStringCchLengthW
+#define RtlStringCbCopy RtlStringCbCopyW
+#define RtlStringCbCopyN RtlStringCbCopyNW
+#define RtlStringCbCopyEx RtlStringCbCopyExW
+#define RtlStringCbCopyNEx RtlStringCbCopyNExW
+#define RtlStringCbCat RtlStringCbCatW
+#define RtlStringCbCatN RtlStringCbCatNW
+#define RtlStringCbCatEx RtlStringCbCatExW
+#define RtlStringCbCatNEx RtlStringCbCatNExW
+#define RtlStringCbVPrintf RtlStringCbVPrintfW
+#define RtlStringCbVPrintfEx RtlStringCbVPrintfExW
+#define RtlStringCbPrintf RtlStringCbPrintfW
+#define RtlStringCbPrintfEx RtlStringCbPrintfExW
+#define RtlStringCbLength RtlStringCbLengthW
+#else
+#define RtlStringCchCopy RtlStringCchCopyA
+#define RtlStringCchCopyN RtlStringCchCopyNA
+#define RtlStringCchCopyEx RtlStringCchCopyExA
+#define RtlStringCchCopyNEx RtlStringCchCopyNExA
+#define RtlStringCchCat RtlStringCchCatA
+#define RtlStringCchCatN RtlStringCchCatNA
+#define RtlStringCchCatEx RtlStringCchCatExA
+#define RtlStringCchCatNEx RtlStringCchCatNExA
+#define RtlStringCchVPrintf RtlStringCchVPrintfA
+#define RtlStringCchVPrintfEx RtlStringCchVPrintfExA
+#define RtlStringCchPrintf RtlStringCchPrintfA
+#define RtlStringCchPrintfEx RtlStringCchPrintfExA
+#define RtlStringCchLength RtlStringCchLengthA
+#define RtlStringCbCopy RtlStringCbCopyA
+#define RtlStringCbCopyN RtlStringCbCopyNA
+#define RtlStringCbCopyEx RtlStringCbCopyExA
+#define RtlStringCbCopyNEx RtlStringCbCopyNExA
+#define RtlStringCbCat RtlStringCbCatA
+#define RtlStringCbCatN RtlStringCbCatNA
+#define RtlStringCbCatEx RtlStringCbCatExA
+#define RtlStringCbCatNEx RtlStringCbCatNExA
+#define RtlStringCbVPrintf RtlStringCbVPrintfA
+#define RtlStringCbVPrintfEx RtlStringCbVPrintfExA
+#define RtlStringCbPrintf RtlStringCbPrintfA
+#define RtlStringCbPrintfEx RtlStringCbPrintfExA
+#define RtlStringCbLength RtlStringCbLengthA
+#endif

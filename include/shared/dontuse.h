@@ -1,0 +1,2 @@
+/* dontuse.h: in the WDK it deprecates string functions that do not know their target's size; compilers warn here. */
+#pragma once

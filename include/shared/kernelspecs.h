@@ -1,0 +1,6 @@
+/* kernelspecs.h: annotations of kernel routines. */
+#pragma once
+
+#include <sal.h>
+
+#include <dirql_shared/sal_kernel.h>

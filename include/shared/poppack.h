@@ -1,0 +1,2 @@
+/* poppack.h: undoes the last <pshpack*.h>. */
+#pragma pack(pop)

@@ -1,0 +1,163 @@
+// Loading and unloading drivers.
+#include "api/machine_impl.hpp"
+#include "ex/active_objects.hpp"
+#include "ex/pool.hpp"
+#include "ke/stop.hpp"
+#include "ldr/debugger_hooks.hpp"
+#include "api/text.hpp"
+
+#include <fmt/format.h>
+
+#include <sys/mman.h>
+
+namespace dirql::api {
+namespace {
+
+ldr::LinkedImage::Data span_of(void* begin, void* end) {
+    return {static_cast<std::byte*>(begin), static_cast<std::byte*>(end)};
+}
+
+// One for the life of the process, like the globals it speaks of.
+ldr::LinkedImage& image_of(const LinkedDriver& driver) {
+    if (void* known = driver.image.load(std::memory_order_acquire)) return *static_cast<ldr::LinkedImage*>(known);
+    auto fresh = std::make_unique<ldr::LinkedImage>(driver.name, driver.entry,
+                                                    std::vector{span_of(driver.data_begin, driver.data_end), span_of(driver.bss_begin, driver.bss_end)});
+    void* expected = nullptr;
+    if (driver.image.compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
+    return *static_cast<ldr::LinkedImage*>(expected);
+}
+
+Unload public_result(io::UnloadResult result) {
+    switch (result) {
+    case io::UnloadResult::unloaded: return Unload::unloaded;
+    case io::UnloadResult::no_unload_routine: return Unload::no_unload_routine;
+    case io::UnloadResult::pending: return Unload::pending;
+    case io::UnloadResult::devices_left: return Unload::devices_left;
+    }
+    return Unload::unloaded;
+}
+
+// After Unload: what a driver must not leave behind.
+void check_left_behind(const ke::CodeRange& code) {
+    const ex::ActiveObject active = ex::find_active_object(code);
+    if (active.address != nullptr) {
+        ke::bug_check(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, ke::parameter(active.routine), 8, ke::parameter(active.address), 0,
+                      {.rule = "a driver was unloaded and left something behind that will call it",
+                       .document = "Bug Check 0xCE: DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS", .name = active.what});
+    }
+    const ex::PoolLeaks leaks = ex::report_leaks(code);
+    if (leaks.blocks != 0) {
+        ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x62, reinterpret_cast<std::uint64_t>(code.name), 0, leaks.blocks,
+                      {.rule = "a driver was unloaded without having freed its pool", .document = "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION",
+                       .name = code.name});
+    }
+}
+
+} // namespace
+
+Result<Driver> MachineImpl::load_plug_in(const std::filesystem::path& path) {
+    if (kernel_->stopping) return stopped_error();
+    auto plug_in = host_.plug_in(path);
+    if (!plug_in) return plug_in.error();
+    auto driver = std::make_unique<LoadedDriver>();
+    driver->name = path.stem().string();
+    driver->plug_in = plug_in.value();
+    const std::size_t pages = ke::pages_for(driver->plug_in->image_size());
+    std::byte* memory = slot_->allocate_pages(pages);
+    if (memory == nullptr) return Error{ErrorCode::out_of_memory, fmt::format("{}: no physical memory left for the image", path.string())};
+    driver->image = driver->plug_in->instantiate({memory, pages * ke::page_size});
+    for (const ldr::Region& region : driver->plug_in->regions()) {
+        slot_->protect(memory + region.offset, region.size / ke::page_size, ldr::protection_flags(region.access));
+    }
+    driver->image.run_constructors();
+    dirql_image_loaded(driver->plug_in->path().c_str(), memory);
+    driver->code = {reinterpret_cast<std::uintptr_t>(memory), reinterpret_cast<std::uintptr_t>(memory) + driver->image.size, nullptr, nullptr};
+    void* entry = driver->image.entry;
+    const std::size_t size = driver->image.size;
+    return start(std::move(driver), entry, memory, size);
+}
+
+Result<Driver> MachineImpl::load_linked(const LinkedDriver& linked) {
+    if (kernel_->stopping) return stopped_error();
+    ldr::LinkedImage& image = image_of(linked);
+    if (!image.try_claim()) {
+        return Error{ErrorCode::driver_busy, fmt::format("{}: a linked driver serves one machine at a time, and another one has it", linked.name)};
+    }
+    auto driver = std::make_unique<LoadedDriver>();
+    driver->name = linked.name;
+    driver->linked = &image;
+    driver->code = {image.text().begin, image.text().end, nullptr, nullptr};
+    return start(std::move(driver), linked.entry, linked.entry, 0);
+}
+
+Result<Driver> MachineImpl::load_function(std::string_view name, void* entry) {
+    if (kernel_->stopping) return stopped_error();
+    auto driver = std::make_unique<LoadedDriver>();
+    driver->name = name;
+    driver->own_linked = std::make_unique<ldr::LinkedImage>(driver->name, entry);
+    driver->code = {driver->own_linked->text().begin, driver->own_linked->text().end, nullptr, nullptr};
+    return start(std::move(driver), entry, entry, 0);
+}
+
+Result<Driver> MachineImpl::start(std::unique_ptr<LoadedDriver> loading, void* entry, void* base, std::size_t size) {
+    LoadedDriver& driver = *loading;
+    driver.code_name = std::make_unique<std::string>(driver.name);
+    driver.code.name = driver.code_name->c_str();
+    if (!ke::add_code_range(*kernel_, driver.code)) {
+        release(driver);
+        return Error{ErrorCode::out_of_memory, fmt::format("{}: a machine holds at most {} drivers", driver.name, ke::Machine::max_images)};
+    }
+    drivers_.push_back(std::move(loading));
+    const auto id = static_cast<std::uint32_t>(drivers_.size() - 1);
+    const std::u16string wide_name = api::to_utf16(driver.name);
+    NTSTATUS status = STATUS_UNSUCCESSFUL;
+    const bool ran = run_system("DriverLoad", [&] {
+        const io::DriverImage image{wide_name, reinterpret_cast<PDRIVER_INITIALIZE>(entry), base, size, driver.code};
+        status = io::load_driver(image, &driver.object);
+        if (NT_SUCCESS(status)) {
+            io::call_reinitialization_routines();
+        } else {
+            check_left_behind(driver.code);
+        }
+    });
+    if (!ran) return stopped_error();
+    if (NT_SUCCESS(status)) return Driver(driver.name, id);
+    const Error error{ErrorCode::driver_failed, fmt::format("{}: DriverEntry returned {}", driver.name, status_name(status)), status};
+    release(driver);
+    drivers_[id].reset();
+    return error;
+}
+
+Result<Unload> MachineImpl::unload(std::uint32_t id) {
+    if (kernel_->stopping) return stopped_error();
+    if (id >= drivers_.size() || drivers_[id] == nullptr) return Error{ErrorCode::invalid_argument, "this driver is not loaded"};
+    LoadedDriver& driver = *drivers_[id];
+    io::UnloadResult result{};
+    const bool ran = run_system("DriverUnload", [&] {
+        result = io::unload_driver(driver.object);
+        if (result == io::UnloadResult::unloaded) check_left_behind(driver.code);
+    });
+    if (!ran) return stopped_error();
+    if (result == io::UnloadResult::unloaded) {
+        release(driver);
+        drivers_[id].reset();
+    }
+    return public_result(result);
+}
+
+// The code goes: nothing of the driver runs any more.
+void MachineImpl::release(LoadedDriver& driver) {
+    if (driver.code.name != nullptr) ke::remove_code_range(*kernel_, driver.code.begin);
+    if (driver.plug_in != nullptr) release_memory(driver);
+    if (driver.linked != nullptr) driver.linked->release();
+}
+
+void MachineImpl::release_memory(LoadedDriver& driver) {
+    driver.image.run_destructors();
+    dirql_image_unloaded(driver.image.base);
+    const std::size_t pages = ke::pages_for(driver.plug_in->image_size());
+    slot_->protect(driver.image.base, pages, PROT_READ | PROT_WRITE);
+    slot_->free_pages(driver.image.base, pages);
+}
+
+} // namespace dirql::api

@@ -1,0 +1,206 @@
+#include <dirql/file.hpp>
+
+#include "api/file_impl.hpp"
+#include "api/process_impl.hpp"
+#include "io/services.hpp"
+#include "ke/system_service.hpp"
+#include "mm/arena.hpp"
+#include "ob/services.hpp"
+
+#include <dirql/process.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace dirql {
+namespace api {
+namespace {
+
+constexpr std::int64_t no_offset = -1;
+
+} // namespace
+
+UserBuffer::UserBuffer(ke::Process& process, std::size_t size, std::span<const std::byte> content) : process_(&process), size_(size) {
+    if (size == 0) return;
+    (void)ke::system_service([&] {
+        data_ = static_cast<std::byte*>(mm::allocate_user(process, size));
+        return STATUS_SUCCESS;
+    });
+    if (data_ == nullptr) throw std::bad_alloc();
+    std::copy_n(content.begin(), content.size(), data_);
+    std::memset(data_ + content.size(), 0, size - content.size());
+}
+
+UserBuffer::UserBuffer(UserBuffer&& other) noexcept
+    : process_(other.process_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+UserBuffer& UserBuffer::operator=(UserBuffer&& other) noexcept {
+    std::swap(process_, other.process_);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+}
+
+UserBuffer::~UserBuffer() {
+    if (data_ == nullptr) return;
+    (void)ke::system_service<ke::OnStop::status>([&] {
+        mm::free_user(*process_, data_);
+        return STATUS_SUCCESS;
+    });
+}
+
+// A service that failed at once leaves the status block alone.
+IoResult RequestState::result() const {
+    const bool from_block = started == STATUS_PENDING || NT_SUCCESS(started) || NT_WARNING(started);
+    IoResult result{from_block ? iosb()->Status : started, from_block ? iosb()->Information : 0, {}};
+    if (!brings_data || NT_ERROR(result.status)) return result;
+    const std::size_t count = std::min<std::size_t>(result.information, out.size());
+    result.data.assign(out.data(), out.data() + count);
+    return result;
+}
+
+} // namespace api
+
+Bytes bytes(std::string_view text) {
+    const auto* first = reinterpret_cast<const std::byte*>(text.data());
+    return {first, first + text.size()};
+}
+
+Bytes bytes(std::initializer_list<unsigned> values) {
+    Bytes result;
+    for (const unsigned value : values) result.push_back(static_cast<std::byte>(value));
+    return result;
+}
+
+Request::Request(std::unique_ptr<api::RequestState> state) : state_(std::move(state)) {}
+Request::Request(Request&&) noexcept = default;
+Request& Request::operator=(Request&&) noexcept = default;
+
+namespace {
+
+HANDLE create_event() {
+    HANDLE event = nullptr;
+    const NTSTATUS status = NtCreateEvent(&event, EVENT_ALL_ACCESS, nullptr, NotificationEvent, FALSE);
+    if (!NT_SUCCESS(status)) throw std::bad_alloc();
+    return event;
+}
+
+std::unique_ptr<api::RequestState> new_request(const api::FileState& file) {
+    auto request = std::make_unique<api::RequestState>();
+    request->file = file;
+    request->status_block = api::UserBuffer(*file.process, sizeof(IO_STATUS_BLOCK));
+    if (file.overlapped) request->event = create_event();
+    return request;
+}
+
+// The end of a request: its event for an overlapped file; a synchronous file's service has waited.
+void wait_for_end(const api::RequestState& request) {
+    if (request.started == STATUS_PENDING && request.event != nullptr) NtWaitForSingleObject(request.event, FALSE, nullptr);
+}
+
+std::unique_ptr<api::RequestState> begin_read(const api::FileState& file, std::size_t length, std::int64_t offset) {
+    auto request = new_request(file);
+    request->out = api::UserBuffer(*file.process, length);
+    request->brings_data = true;
+    LARGE_INTEGER where;
+    where.QuadPart = offset;
+    request->started = NtReadFile(file.handle, request->event, nullptr, nullptr, request->iosb(), request->out.data(), static_cast<ULONG>(length),
+                                  offset == api::no_offset ? nullptr : &where, nullptr);
+    return request;
+}
+
+std::unique_ptr<api::RequestState> begin_write(const api::FileState& file, std::span<const std::byte> data, std::int64_t offset) {
+    auto request = new_request(file);
+    request->in = api::UserBuffer(*file.process, data.size(), data);
+    LARGE_INTEGER where;
+    where.QuadPart = offset;
+    request->started = NtWriteFile(file.handle, request->event, nullptr, nullptr, request->iosb(), request->in.data(), static_cast<ULONG>(data.size()),
+                                   offset == api::no_offset ? nullptr : &where, nullptr);
+    return request;
+}
+
+std::unique_ptr<api::RequestState> begin_control(const api::FileState& file, std::uint32_t code, std::span<const std::byte> in, std::size_t out_length,
+                                                 std::span<const std::byte> out) {
+    auto request = new_request(file);
+    request->in = api::UserBuffer(*file.process, in.size(), in);
+    request->out = api::UserBuffer(*file.process, std::max(out_length, out.size()), out);
+    request->brings_data = true;
+    request->started = NtDeviceIoControlFile(file.handle, request->event, nullptr, nullptr, request->iosb(), code, request->in.data(),
+                                             static_cast<ULONG>(in.size()), request->out.data(), static_cast<ULONG>(request->out.size()));
+    return request;
+}
+
+} // namespace
+
+// A request that nobody waited for is waited for here: its buffers must outlive it.
+Request::~Request() {
+    if (state_ == nullptr) return;
+    (void)ke::system_service<ke::OnStop::status>([&] {
+        wait_for_end(*state_);
+        if (state_->event != nullptr) NtClose(state_->event);
+        return STATUS_SUCCESS;
+    });
+}
+
+IoResult Request::wait() {
+    wait_for_end(*state_);
+    return state_->result();
+}
+
+bool Request::done() const noexcept {
+    LARGE_INTEGER now{};
+    return state_->started != STATUS_PENDING || NtWaitForSingleObject(state_->event, FALSE, &now) == STATUS_SUCCESS;
+}
+
+Status Request::cancel() {
+    const api::UserBuffer result(*state_->file.process, sizeof(IO_STATUS_BLOCK));
+    return NtCancelIoFileEx(state_->file.handle, state_->iosb(), reinterpret_cast<IO_STATUS_BLOCK*>(result.data()));
+}
+
+Status Request::started() const noexcept { return state_->started; }
+
+File::File(std::unique_ptr<api::FileState> state) : state_(std::move(state)) {}
+File::File(File&&) noexcept = default;
+File& File::operator=(File&& other) noexcept {
+    if (this != &other) {
+        if (state_ != nullptr) close();
+        state_ = std::move(other.state_);
+    }
+    return *this;
+}
+File::~File() {
+    if (state_ != nullptr) close();
+}
+
+Status File::close() {
+    const auto state = std::move(state_);
+    return ke::system_service<ke::OnStop::status>([&] { return NtClose(state->handle); });
+}
+
+void* File::handle() const noexcept { return state_->handle; }
+
+IoResult File::read(std::size_t length, std::int64_t offset) {
+    if (state_->overlapped && offset == api::no_offset) offset = 0;
+    return Request(begin_read(*state_, length, offset)).wait();
+}
+
+IoResult File::write(std::span<const std::byte> data, std::int64_t offset) {
+    if (state_->overlapped && offset == api::no_offset) offset = 0;
+    return Request(begin_write(*state_, data, offset)).wait();
+}
+
+IoResult File::device_control(std::uint32_t code, std::span<const std::byte> in, std::size_t out_length, std::span<const std::byte> out) {
+    return Request(begin_control(*state_, code, in, out_length, out)).wait();
+}
+
+Request File::start_read(std::size_t length, std::int64_t offset) { return Request(begin_read(*state_, length, offset)); }
+Request File::start_write(std::span<const std::byte> data, std::int64_t offset) { return Request(begin_write(*state_, data, offset)); }
+Request File::start_device_control(std::uint32_t code, std::span<const std::byte> in, std::size_t out_length) {
+    return Request(begin_control(*state_, code, in, out_length, {}));
+}
+
+} // namespace dirql

@@ -1,0 +1,125 @@
+#include "api/machine_impl.hpp"
+
+#include "api/process_impl.hpp"
+#include "ex/active_objects.hpp"
+#include "ex/pool.hpp"
+#include "ke/executor.hpp"
+#include "ke/stop.hpp"
+#include "ke/system_service.hpp"
+#include "ob/object.hpp"
+#include "ps/ps.hpp"
+
+#include <fmt/format.h>
+
+#include <new>
+#include <utility>
+
+namespace dirql::api {
+namespace {
+
+ke::MachineOptions kernel_options(const MachineOptions& options) {
+    ke::MachineOptions kernel;
+    kernel.seed = options.seed;
+    kernel.processors = options.processors;
+    kernel.physical_memory = options.physical_memory;
+    kernel.callout_budget = static_cast<std::uint64_t>(options.callout_budget.count());
+    kernel.run_budget = static_cast<std::uint64_t>(options.run_budget.count());
+    kernel.wall_clock_budget = static_cast<std::uint64_t>(options.wall_clock_budget.count());
+    return kernel;
+}
+
+bool thread_ended(void* thread) { return static_cast<ke::Thread*>(thread)->state == ke::ThreadState::terminated; }
+
+void NTAPI run_closure(PVOID context) { (*static_cast<const std::function<void()>*>(context))(); }
+
+} // namespace
+
+MachineImpl::MachineImpl(HostImpl& host, MachineOptions machine_options)
+    : options(std::move(machine_options)), host_(host), slot_(host.take_slot(options.physical_memory)),
+      kernel_(boot(*slot_, kernel_options(options), this)) {
+    if (kernel_ == nullptr) {
+        host_.give_slot(slot_);
+        throw std::bad_alloc();
+    }
+    trace.enable(options.trace);
+}
+
+MachineImpl::~MachineImpl() {
+    for (auto& driver : drivers_) {
+        if (driver != nullptr) release(*driver);
+    }
+    host_.give_slot(slot_);
+}
+
+void MachineImpl::debug_output(std::string_view text) {
+    debug_text += text;
+    if (options.on_debug_output) options.on_debug_output(text);
+}
+
+Error MachineImpl::stopped_error() const {
+    const auto line_end = outcome.report.find('\n');
+    return {ErrorCode::stopped, outcome.report.substr(0, line_end), 0};
+}
+
+const Outcome& MachineImpl::conclude() {
+    outcome = {};
+    if (kernel_->stopping) {
+        ke::unwind_application_threads(*kernel_);
+        outcome = describe_stop(*kernel_, drivers_);
+    }
+    return outcome;
+}
+
+bool MachineImpl::run_system(const char* name, const std::function<void()>& body) {
+    if (kernel_->stopping) return false;
+    ke::Thread* thread;
+    {
+        const OnProcessor on_processor(*kernel_);
+        constexpr KPRIORITY normal_priority = 8; // as PsCreateSystemThread gives
+        thread = ps::create_system_thread(*kernel_, *kernel_->system_process, name, run_closure,
+                                          const_cast<std::function<void()>*>(&body), normal_priority);
+    }
+    if (thread == nullptr) throw std::bad_alloc();
+    ke::run(*kernel_, thread_ended, thread);
+    conclude();
+    if (kernel_->stopping) return false;
+    const OnProcessor on_processor(*kernel_);
+    ob::dereference(thread);
+    return true;
+}
+
+Outcome MachineImpl::run_in_kernel(const std::function<void()>& body) {
+    std::exception_ptr exception;
+    const std::function<void()> guarded = [&] {
+        try {
+            body();
+        } catch (...) {
+            exception = std::current_exception();
+        }
+    };
+    run_system("KernelTest", guarded);
+    if (exception) std::rethrow_exception(exception);
+    return outcome;
+}
+
+Outcome MachineImpl::run_application(const std::function<void(Process&)>& body) {
+    if (kernel_->stopping) return outcome;
+    ProcessImpl process(*kernel_, body);
+    ke::run(*kernel_, thread_ended, process.first_thread());
+    conclude();
+    process.finish(kernel_->stopping);
+    if (process.exception()) std::rethrow_exception(process.exception());
+    return outcome;
+}
+
+Outcome MachineImpl::advance(std::chrono::nanoseconds duration) {
+    const std::function<void()> sleep = [&] {
+        LARGE_INTEGER interval;
+        interval.QuadPart = -duration.count() / 100;
+        KeDelayExecutionThread(KernelMode, FALSE, &interval);
+    };
+    run_system("Advance", sleep);
+    return outcome;
+}
+
+} // namespace dirql::api

@@ -1,0 +1,96 @@
+// The Machine's inside: the kernel in its slot, and what the host keeps about it.
+#pragma once
+
+#include "api/host_impl.hpp"
+#include "diag/recorder.hpp"
+#include "io/driver.hpp"
+#include "ke/machine.hpp"
+#include "ldr/elf_image.hpp"
+#include "ldr/linked_image.hpp"
+
+#include <dirql/machine.hpp>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace dirql::api {
+
+// A driver that this machine has loaded, with whatever holds its code.
+struct LoadedDriver {
+    std::string name;
+    PDRIVER_OBJECT object = nullptr;
+    ldr::LoadedImage image;                              // plug-ins
+    std::shared_ptr<const ldr::ImageTemplate> plug_in;
+    ldr::LinkedImage* linked = nullptr;                  // linked drivers, claimed
+    std::unique_ptr<ldr::LinkedImage> own_linked;        // a function of the caller's
+    ke::CodeRange code{};
+    std::unique_ptr<std::string> code_name;              // what `code` points at
+};
+
+class MachineImpl final : public ke::HostInterface {
+public:
+    MachineImpl(HostImpl& host, MachineOptions options);
+    ~MachineImpl() override;
+    MachineImpl(const MachineImpl&) = delete;
+    MachineImpl& operator=(const MachineImpl&) = delete;
+
+    Result<Driver> load_plug_in(const std::filesystem::path& path);
+    Result<Driver> load_linked(const LinkedDriver& driver);
+    Result<Driver> load_function(std::string_view name, void* entry);
+    Result<Unload> unload(std::uint32_t id);
+
+    Outcome run_application(const std::function<void(Process&)>& body);
+    Outcome run_in_kernel(const std::function<void()>& body);
+    Outcome advance(std::chrono::nanoseconds duration);
+
+    void debug_output(std::string_view text) override;
+
+    [[nodiscard]] ke::Machine& kernel() noexcept { return *kernel_; }
+    [[nodiscard]] diag::Recorder& recorder() noexcept { return recorder_; }
+
+    MachineOptions options;
+    std::string debug_text;
+    Outcome outcome;
+    Trace trace{*this};
+
+private:
+    // Runs `body` on a system thread until it returns or the machine stops, and records the outcome. False when it stopped.
+    bool run_system(const char* name, const std::function<void()>& body);
+    // Finishes a run: unwinds what a stop left, and makes an Outcome of it.
+    const Outcome& conclude();
+    Result<Driver> start(std::unique_ptr<LoadedDriver> driver, void* entry, void* base, std::size_t size);
+    void release(LoadedDriver& driver);
+    void release_memory(LoadedDriver& driver);
+    [[nodiscard]] Error stopped_error() const;
+
+    HostImpl& host_;
+    ke::Slot* slot_;
+    ke::Machine* kernel_;
+    diag::Recorder recorder_;
+    std::vector<std::unique_ptr<LoadedDriver>> drivers_; // by id; null: unloaded
+};
+
+// Boots the kernel in an empty slot: every layer's initialize, in order. Null when the memory is too small.
+[[nodiscard]] ke::Machine* boot(ke::Slot& slot, const ke::MachineOptions& options, ke::HostInterface* host);
+
+// While it lives, the host's own code stands on processor 0 at PASSIVE_LEVEL: for what must be done between runs. It cannot wait.
+class OnProcessor {
+public:
+    explicit OnProcessor(ke::Machine& machine) noexcept;
+    ~OnProcessor();
+    OnProcessor(const OnProcessor&) = delete;
+    OnProcessor& operator=(const OnProcessor&) = delete;
+
+private:
+    ke::Machine& machine_;
+    std::uint64_t horizon_;
+    unsigned char irql_;
+};
+
+// An Outcome of what the kernel recorded.
+[[nodiscard]] Outcome describe_stop(const ke::Machine& machine, const std::vector<std::unique_ptr<LoadedDriver>>& drivers);
+
+} // namespace dirql::api

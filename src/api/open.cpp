@@ -1,0 +1,44 @@
+// Process::open: from an application's name for a device to a handle.
+#include "api/file_impl.hpp"
+#include "api/process_impl.hpp"
+#include "api/text.hpp"
+
+#include <dirql/process.hpp>
+
+#include <fmt/format.h>
+
+#include <string>
+
+namespace dirql {
+namespace {
+
+// `\\.\Echo` and `\\?\Echo` are what Win32 programs write for `\??\Echo`; a drive letter's path likewise.
+std::u16string nt_name(std::string_view name) {
+    const std::u16string wide = api::to_utf16(name);
+    if (wide.starts_with(u"\\\\.\\") || wide.starts_with(u"\\\\?\\")) return u"\\??\\" + wide.substr(4);
+    if (wide.size() > 1 && wide[1] == u':') return u"\\??\\" + wide;
+    return wide;
+}
+
+} // namespace
+
+Result<File> Process::open(std::string_view name, const OpenOptions& options) {
+    std::u16string wide = nt_name(name);
+    const auto length = static_cast<USHORT>(wide.size() * sizeof(char16_t));
+    // The name lies in user memory, as an application's would.
+    const api::UserBuffer text(impl_.process(), wide.size() * sizeof(char16_t) + sizeof(char16_t), std::as_bytes(std::span(wide)));
+    UNICODE_STRING string{length, length, reinterpret_cast<PWSTR>(text.data())};
+    OBJECT_ATTRIBUTES attributes;
+    InitializeObjectAttributes(&attributes, &string, OBJ_CASE_INSENSITIVE, nullptr, nullptr);
+    const ULONG synchronous = options.overlapped ? 0 : FILE_SYNCHRONOUS_IO_NONALERT;
+    HANDLE handle = nullptr;
+    IO_STATUS_BLOCK status_block{};
+    const NTSTATUS status = NtCreateFile(&handle, options.access | SYNCHRONIZE, &attributes, &status_block, nullptr, FILE_ATTRIBUTE_NORMAL,
+                                         options.share, options.disposition, options.create_options | synchronous, nullptr, 0);
+    if (!NT_SUCCESS(status)) {
+        return Error{ErrorCode::request_failed, fmt::format("cannot open {}: {}", name, status_name(status)), status};
+    }
+    return File(std::make_unique<api::FileState>(api::FileState{&impl_.process(), handle, options.overlapped}));
+}
+
+} // namespace dirql

@@ -1,0 +1,54 @@
+// An application process from the host's side: its threads' bodies and what they throw.
+#pragma once
+
+#include "ke/machine.hpp"
+
+#include <dirql/process.hpp>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace dirql::api {
+
+class ProcessImpl;
+
+// Another thread of a process.
+struct ThreadState {
+    ProcessImpl* process;
+    std::function<void()> body;
+    ke::Thread* thread; // null: joined
+};
+
+class ProcessImpl {
+public:
+    // Makes the process and its first thread, ready to run. Throws std::bad_alloc when memory is exhausted.
+    ProcessImpl(ke::Machine& machine, const std::function<void(Process&)>& body);
+    ProcessImpl(const ProcessImpl&) = delete;
+    ProcessImpl& operator=(const ProcessImpl&) = delete;
+
+    [[nodiscard]] ke::Thread* first_thread() const noexcept { return first_; }
+    [[nodiscard]] ke::Process& process() const noexcept { return *process_; }
+    [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
+    // After the run: drops the references, unless the machine stopped and nothing of it is touched any more.
+    void finish(bool stopped) noexcept;
+
+    // Another thread of this process. Null when memory is exhausted.
+    [[nodiscard]] ThreadState* start_thread(std::function<void()> body);
+
+    // The first exception that leaves a thread of the process is the run's. Stopped is no exception of the application.
+    void run_body(const std::function<void()>& body) noexcept;
+
+private:
+    static void first_body(void* self);
+
+    ke::Machine& machine_;
+    const std::function<void(Process&)>& body_;
+    ke::Process* process_;
+    ke::Thread* first_;
+    std::exception_ptr exception_;
+    std::vector<std::unique_ptr<ThreadState>> threads_; // kept for the whole run: a stop may unwind them in any order
+};
+
+} // namespace dirql::api

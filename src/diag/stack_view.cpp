@@ -1,0 +1,125 @@
+#include "diag/stack_view.hpp"
+
+#include "diag/unicode.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace dirql::diag {
+namespace {
+
+constexpr std::size_t most_frames = 64;
+// What jump_fcontext leaves at Fiber::context (x86-64 System V): %rbp and the return address.
+constexpr std::size_t saved_rbp = 0x30;
+constexpr std::size_t saved_rip = 0x38;
+
+struct Bounds {
+    std::uint64_t low;
+    std::uint64_t top;
+    [[nodiscard]] bool holds(std::uint64_t address) const noexcept {
+        return address >= low && address < top && top - address >= 16 && (address & 7) == 0;
+    }
+};
+
+std::uint64_t number(const void* pointer) noexcept { return reinterpret_cast<std::uint64_t>(pointer); }
+
+template <std::size_t Count> bool on_any(const std::array<Bounds, Count>& stacks, std::uint64_t address) noexcept {
+    return std::ranges::any_of(stacks, [&](const Bounds& stack) { return stack.holds(address); });
+}
+
+std::int32_t displacement(const std::uint8_t* bytes) noexcept {
+    std::int32_t value;
+    std::memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+std::string export_in(const MachineView& view, std::uint64_t table_entry) {
+    const auto target = view.memory().read<std::uint64_t>(table_entry);
+    return target ? std::string(view.symbolizer().export_at(*target)) : std::string{};
+}
+
+// A stub of the linkage table: endbr64 and a bnd prefix may stand before its `jmp *entry(%rip)`.
+std::string export_behind_stub(const MachineView& view, std::uint64_t stub) {
+    std::array<std::uint8_t, 16> code{};
+    if (!view.memory().copy(code.data(), stub, code.size())) return {};
+    constexpr std::array<std::uint8_t, 4> endbr64 = {0xF3, 0x0F, 0x1E, 0xFA};
+    std::size_t at = std::equal(endbr64.begin(), endbr64.end(), code.begin()) ? endbr64.size() : 0;
+    if (code[at] == 0xF2) ++at;
+    if (code[at] != 0xFF || code[at + 1] != 0x25) return {};
+    return export_in(view, stub + at + 6 + static_cast<std::uint64_t>(std::int64_t{displacement(&code[at + 2])}));
+}
+
+// `instruction_end` is where displacements count from.
+std::string export_of_direct_call(const MachineView& view, std::uint64_t instruction_end, const std::uint8_t* operand) {
+    const std::uint64_t target = instruction_end + static_cast<std::uint64_t>(std::int64_t{displacement(operand)});
+    const std::string_view direct = view.symbolizer().export_at(target);
+    return direct.empty() ? export_behind_stub(view, target) : std::string(direct);
+}
+
+} // namespace
+
+std::string export_called(const MachineView& view, std::uint64_t return_address) {
+    std::array<std::uint8_t, 6> code{}; // the bytes before it
+    if (!view.memory().copy(code.data(), return_address - code.size(), code.size())) return {};
+    if (code[0] == 0xFF && code[1] == 0x15) {
+        return export_in(view, return_address + static_cast<std::uint64_t>(std::int64_t{displacement(&code[2])}));
+    }
+    return code[1] == 0xE8 ? export_of_direct_call(view, return_address, &code[2]) : std::string{};
+}
+
+Frames frames_of_stop(const MachineView& view) {
+    const ke::Stop& stop = view.machine().stop;
+    return {stop.frames, stop.frames + std::min(stop.frame_count, ke::max_stack_trace)};
+}
+
+Frames frames_of(const MachineView& view, const ke::Thread& thread) {
+    const std::array<Bounds, 2> stacks = {Bounds{number(thread.kernel_stack_low), number(thread.kernel_stack_top)},
+                                          Bounds{number(thread.user_stack_low), number(thread.user_stack_top)}};
+    const std::uint64_t context = number(thread.fiber.context);
+    Frames frames;
+    if (thread.started == 0 || !on_any(stacks, context)) return frames;
+    const auto rip = view.memory().read<std::uint64_t>(context + saved_rip);
+    auto rbp = view.memory().read<std::uint64_t>(context + saved_rbp);
+    if (rip) frames.push_back(*rip);
+    while (rbp && on_any(stacks, *rbp) && frames.size() < most_frames) {
+        const auto frame = view.memory().read<std::array<std::uint64_t, 2>>(*rbp);
+        if (!frame || (*frame)[1] == 0 || (*frame)[0] == *rbp) break;
+        frames.push_back((*frame)[1]);
+        rbp = (*frame)[0];
+    }
+    return frames;
+}
+
+// Frames are return addresses, but for the instruction that a trap came from.
+bool is_return_address(const MachineView& view, const Frames& frames, std::size_t index) {
+    if (index != 0) return true;
+    const auto& parameters = view.machine().stop.parameters;
+    return std::ranges::find(parameters, frames[0]) == std::end(parameters);
+}
+
+std::size_t innermost_driver_frame(const MachineView& view, const Frames& frames) {
+    const auto found = std::ranges::find_if(frames, [&](std::uint64_t address) { return view.image_at(address) != nullptr; });
+    return static_cast<std::size_t>(found - frames.begin());
+}
+
+std::string stack_text(const MachineView& view, const Frames& frames) {
+    std::string text;
+    bool kernel_inside = false; // between this frame and the driver's frame before it
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+        if (view.image_at(frames[i]) == nullptr) {
+            kernel_inside = true;
+            continue;
+        }
+        const bool returned_to = is_return_address(view, frames, i);
+        const std::string callee = returned_to && (kernel_inside || i == 0) ? export_called(view, frames[i]) : std::string{};
+        if (!callee.empty()) text += fmt::format("  nt!{}\n", callee);
+        text += fmt::format("  {}\n", view.code_text(frames[i], returned_to));
+        kernel_inside = false;
+    }
+    return text;
+}
+
+} // namespace dirql::diag

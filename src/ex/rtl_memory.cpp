@@ -1,0 +1,52 @@
+// Memory functions by their exported names. Drivers mostly meet them as macros over memcpy, memset and memcmp.
+#include "ke/export_door.hpp"
+#include "rtl/memory.hpp"
+
+#include <ntifs.h>
+
+#undef RtlCopyMemory
+#undef RtlMoveMemory
+#undef RtlFillMemory
+#undef RtlZeroMemory
+
+using namespace dirql;
+
+extern "C" {
+
+NTSYSAPI VOID NTAPI RtlCopyMemory(VOID* to, const VOID* from, SIZE_T size) {
+    DIRQL_DOOR(RtlCopyMemory);
+    rtl::move_memory(to, from, size);
+}
+
+NTSYSAPI VOID NTAPI RtlMoveMemory(VOID* to, const VOID* from, SIZE_T size) {
+    DIRQL_DOOR(RtlMoveMemory);
+    rtl::move_memory(to, from, size);
+}
+
+NTSYSAPI VOID NTAPI RtlFillMemory(VOID* at, SIZE_T size, INT value) {
+    DIRQL_DOOR(RtlFillMemory);
+    rtl::fill_memory(at, static_cast<UCHAR>(value), size);
+}
+
+NTSYSAPI VOID NTAPI RtlZeroMemory(VOID* at, SIZE_T size) {
+    DIRQL_DOOR(RtlZeroMemory);
+    rtl::fill_memory(at, 0, size);
+}
+
+// The number of bytes that match from the start.
+NTSYSAPI SIZE_T NTAPI RtlCompareMemory(const VOID* left, const VOID* right, SIZE_T size) {
+    DIRQL_DOOR(RtlCompareMemory);
+    return rtl::equal_bytes(left, right, size);
+}
+
+// The number of bytes that repeat the pattern; 0 when address or length is not of whole ULONGs.
+NTSYSAPI SIZE_T NTAPI RtlCompareMemoryUlong(PVOID at, SIZE_T length, ULONG pattern) {
+    DIRQL_DOOR(RtlCompareMemoryUlong);
+    if ((reinterpret_cast<ULONG_PTR>(at) | length) % sizeof(ULONG) != 0) return 0;
+    const auto* const words = static_cast<const ULONG*>(at);
+    SIZE_T same = 0;
+    while (same < length / sizeof(ULONG) && words[same] == pattern) ++same;
+    return same * sizeof(ULONG);
+}
+
+} // extern "C"

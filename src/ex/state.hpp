@@ -1,0 +1,23 @@
+// All state of the executive in one machine.
+#pragma once
+
+#include "ex/pool.hpp"
+#include "ex/work_queue.hpp"
+#include "ke/machine.hpp"
+
+namespace dirql::ex {
+
+struct State {
+    Pool pool; // first: found without an offset
+    LIST_ENTRY lookaside_lists; // GENERAL_LOOKASIDE_POOLs, which all kinds of lists begin with
+    WorkQueues work;
+    std::uint64_t uuids_made;
+};
+
+[[nodiscard]] inline State& state_of(ke::Machine& machine) noexcept { return machine.layer<State>(ke::Layer::ex); }
+[[nodiscard]] inline State& current_state() noexcept { return state_of(ke::current_machine()); }
+
+// At boot, before any thread runs. False when memory is short.
+[[nodiscard]] bool initialize(ke::Machine& machine) noexcept;
+
+} // namespace dirql::ex

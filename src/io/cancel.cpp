@@ -1,0 +1,122 @@
+// Cancelling IRPs: the system's cancel spin lock, cancel routines, and what a thread leaves behind when it ends.
+#include "io/cancel.hpp"
+
+#include "diag/trace.hpp"
+#include "io/irp.hpp"
+#include "io/state.hpp"
+#include "ke/callout.hpp"
+#include "ke/export_door.hpp"
+#include "ke/irql.hpp"
+#include "ke/spin_lock.hpp"
+#include "ke/stop.hpp"
+#include "ke/wait.hpp"
+
+namespace dirql::io {
+namespace {
+
+KIRQL acquire_cancel_lock() noexcept {
+    const KIRQL irql = ke::raise_irql(ke::current_processor(), DISPATCH_LEVEL);
+    ke::acquire_spin_lock(&state().cancel_lock);
+    return irql;
+}
+
+void release_cancel_lock(KIRQL irql) noexcept {
+    ke::release_spin_lock(&state().cancel_lock);
+    ke::lower_irql(ke::current_processor(), irql);
+}
+
+// The routine is called with the lock held, and releases it with IRP::CancelIrql: that is no change it must undo.
+void call_cancel_routine(PDRIVER_CANCEL routine, PIRP irp) noexcept {
+    ke::Processor* processor = ke::current_processor();
+    PDEVICE_OBJECT device = irp->Tail.Overlay.CurrentStackLocation->DeviceObject;
+    const KIRQL irql = irp->CancelIrql;
+    const unsigned held = processor->held.count;
+    const std::uint8_t depth = processor->callout_depth;
+    const std::uint32_t regions = ke::CalloutState::regions_of(*processor->current);
+    ke::enter_callout(processor);
+    routine(device, irp);
+    processor = ke::current_processor();
+    if (processor->held.count + 1 != held || processor->irql != irql || regions != ke::CalloutState::regions_of(*processor->current)) [[unlikely]] {
+        ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x0004000A, reinterpret_cast<std::uint64_t>(routine), irql, processor->irql,
+                      {.rule = "a cancel routine must release the cancel spin lock, to the IRQL in the IRP's CancelIrql",
+                       .document = "DRIVER_CANCEL callback function (wdm.h)", .device = device});
+    }
+    ke::leave_callout(processor, depth);
+}
+
+// A cancelled IRP may sit in a driver that does not notice for as long as this.
+constexpr LONGLONG rundown_patience = LONGLONG{5} * 60 * 10'000'000; // five minutes, as on NT
+constexpr LONGLONG rundown_look = LONGLONG{100} * 10'000;            // a look each 100 ms
+
+} // namespace
+
+bool cancel_irp(PIRP irp) noexcept {
+    const KIRQL irql = acquire_cancel_lock();
+    irp->Cancel = TRUE;
+    DIRQL_TRACE(irp_cancel, .irp = irp);
+    const PDRIVER_CANCEL routine = IoSetCancelRoutine(irp, nullptr);
+    if (routine == nullptr) {
+        release_cancel_lock(irql);
+        return false;
+    }
+    if (irp->CurrentLocation > irp->StackCount + 1) {
+        ke::bug_check(CANCEL_STATE_IN_COMPLETED_IRP, ke::parameter(irp), reinterpret_cast<std::uint64_t>(routine), 0, 0,
+                      {.rule = "an IRP that is already completed was cancelled", .document = "IoCancelIrp function (wdm.h)", .irp = irp});
+    }
+    irp->CancelIrql = irql;
+    call_cancel_routine(routine, irp);
+    return true;
+}
+
+// The list changes under the walk: each cancel may complete, and anything may happen at its preemption points.
+bool cancel_matching(ke::Thread& thread, bool (*matches)(PIRP, const void*), const void* context) noexcept {
+    bool found = false;
+    for (;;) {
+        PIRP next = nullptr;
+        for (LIST_ENTRY* e = thread.irp_list.Flink; e != &thread.irp_list && next == nullptr; e = e->Flink) {
+            PIRP irp = CONTAINING_RECORD(e, IRP, ThreadListEntry);
+            if (!irp->Cancel && matches(irp, context)) next = irp;
+        }
+        if (next == nullptr) return found;
+        found = true;
+        cancel_irp(next);
+    }
+}
+
+void cancel_thread_io(ke::Thread& thread) noexcept {
+    cancel_matching(thread, [](PIRP, const void*) { return true; }, nullptr);
+    LARGE_INTEGER pause;
+    pause.QuadPart = -rundown_look;
+    for (LONGLONG waited = 0; !IsListEmpty(&thread.irp_list) && waited < rundown_patience; waited += rundown_look) {
+        KeDelayExecutionThread(KernelMode, FALSE, &pause);
+    }
+    // What is still out belongs to nobody: its completion finds no thread.
+    while (!IsListEmpty(&thread.irp_list)) {
+        PIRP irp = CONTAINING_RECORD(thread.irp_list.Flink, IRP, ThreadListEntry);
+        dequeue_from_thread(irp);
+        irp->Tail.Overlay.Thread = nullptr;
+    }
+}
+
+} // namespace dirql::io
+
+using namespace dirql;
+using namespace dirql::io;
+
+extern "C" {
+
+VOID NTAPI IoAcquireCancelSpinLock(PKIRQL Irql) {
+    DIRQL_DOOR(IoAcquireCancelSpinLock);
+    *Irql = acquire_cancel_lock();
+}
+
+VOID NTAPI IoReleaseCancelSpinLock(KIRQL Irql) {
+    DIRQL_DOOR(IoReleaseCancelSpinLock);
+    release_cancel_lock(Irql);
+}
+
+BOOLEAN NTAPI IoCancelIrp(PIRP Irp) {
+    DIRQL_DOOR(IoCancelIrp);
+    return cancel_irp(Irp);
+}
+}

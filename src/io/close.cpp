@@ -1,0 +1,88 @@
+// Closing: IRP_MJ_CLEANUP when the last handle goes, IRP_MJ_CLOSE when the last reference goes. And the lock of a synchronous file.
+#include "diag/trace.hpp"
+#include "ex/pool.hpp"
+#include "io/call_driver.hpp"
+#include "io/cancel.hpp"
+#include "io/file.hpp"
+#include "io/irp.hpp"
+#include "ke/stop.hpp"
+#include "ke/wait.hpp"
+#include "ob/object.hpp"
+#include "ps/ps.hpp"
+
+#include <utility>
+
+namespace dirql::io {
+namespace {
+
+PIRP build(PDEVICE_OBJECT top, PFILE_OBJECT file, UCHAR major) noexcept {
+    PIRP irp = allocate_irp(top->StackSize);
+    // Closing must not fail: NT waits for memory here as well; a machine without any cannot go on.
+    if (irp == nullptr) ke::bug_check(NO_PAGES_AVAILABLE);
+    irp->Flags = IRP_CLOSE_OPERATION | IRP_SYNCHRONOUS_API;
+    irp->RequestorMode = KernelMode;
+    irp->Tail.Overlay.OriginalFileObject = file;
+    irp->Tail.Overlay.Thread = ps::as_ethread(ke::current_thread());
+    PIO_STACK_LOCATION next = IoGetNextIrpStackLocation(irp);
+    next->MajorFunction = major;
+    next->FileObject = file;
+    return irp;
+}
+
+// These IRPs belong to no thread and hold no reference to their file: who sends one waits for it here.
+void send(PFILE_OBJECT file, UCHAR major) noexcept {
+    PDEVICE_OBJECT top = top_of_stack(related_device(file));
+    PIRP irp = build(top, file, major);
+    KEVENT event;
+    KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+    IO_STATUS_BLOCK result{};
+    irp->UserIosb = &result;
+    irp->UserEvent = &event;
+    if (call_driver(top, irp) == STATUS_PENDING) ke::wait_for(&event);
+}
+
+} // namespace
+
+void file_handle_closed(const ob::HandleClose& close) noexcept {
+    auto* file = static_cast<PFILE_OBJECT>(close.object);
+    if (close.handles != 1 || (file->Flags & FO_FILE_OPEN) == 0) return;
+    const bool locked = is_synchronous(file) && acquire_file_lock(file) == STATUS_SUCCESS;
+    file->Flags |= FO_CLEANUP_COMPLETE;
+    send(file, IRP_MJ_CLEANUP);
+    if (locked) release_file_lock(file);
+}
+
+void destroy_file(void* body) noexcept {
+    auto* file = static_cast<PFILE_OBJECT>(body);
+    PDEVICE_OBJECT device = file->DeviceObject; // null: the open failed
+    if (device != nullptr) send(file, IRP_MJ_CLOSE);
+    if (file->FileName.Buffer != nullptr) ex::free_pool(file->FileName.Buffer, 0);
+    if (file->RelatedFileObject != nullptr) ObDereferenceObject(file->RelatedFileObject);
+    if (device != nullptr) dereference_device(device);
+}
+
+NTSTATUS acquire_file_lock(PFILE_OBJECT file) noexcept {
+    if (std::exchange(file->Busy, 1u) == 0) return STATUS_SUCCESS;
+    const bool alertable = (file->Flags & FO_ALERTABLE_IO) != 0;
+    file->Waiters = file->Waiters + 1;
+    const NTSTATUS status = alertable ? KeWaitForSingleObject(&file->Lock, Executive, ke::current_thread()->previous_mode, TRUE, nullptr)
+                                      : ke::wait_for(&file->Lock);
+    file->Waiters = file->Waiters - 1;
+    return status;
+}
+
+// With somebody waiting, the lock passes on without falling free.
+void release_file_lock(PFILE_OBJECT file) noexcept {
+    if (file->Waiters != 0) {
+        KeSetEvent(&file->Lock, 0, FALSE);
+    } else {
+        file->Busy = 0;
+    }
+}
+
+void cancel_file_requests(PFILE_OBJECT file) noexcept {
+    const auto on_file = [](PIRP irp, const void* wanted) { return irp->Tail.Overlay.OriginalFileObject == wanted; };
+    cancel_matching(*ke::current_thread(), on_file, file);
+}
+
+} // namespace dirql::io

@@ -1,0 +1,156 @@
+// Completing an IRP: the way back up through the drivers, then to the issuer.
+#include "diag/trace.hpp"
+#include "ex/pool.hpp"
+#include "io/associated.hpp"
+#include "io/call_driver.hpp"
+#include "io/irp.hpp"
+#include "io/state.hpp"
+#include "ke/apc.hpp"
+#include "ke/callout.hpp"
+#include "ke/export_door.hpp"
+#include "ke/irql.hpp"
+#include "ke/stop.hpp"
+#include "ke/wait.hpp"
+#include "mm/mdl.hpp"
+
+namespace dirql::io {
+namespace {
+
+constexpr const char* document = "IofCompleteRequest function (wdm.h)";
+
+[[noreturn, gnu::cold]] void bad_completion(PIRP irp) noexcept {
+    if (irp->Type != IO_TYPE_IRP || irp->CurrentLocation > irp->StackCount + 1) {
+        ke::bug_check(MULTIPLE_IRP_COMPLETE_REQUESTS, ke::parameter(irp), 0, 0, 0,
+                      {.rule = "an IRP was completed that has been completed already", .document = document, .irp = irp});
+    }
+    if (irp->CancelRoutine != nullptr) {
+        ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x07, reinterpret_cast<std::uint64_t>(irp->CancelRoutine), ke::parameter(irp), 0,
+                      {.rule = "an IRP was completed with its cancel routine still set", .document = document, .irp = irp});
+    }
+    ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x06, static_cast<std::uint32_t>(irp->IoStatus.Status), ke::parameter(irp), 0,
+                  {.rule = "an IRP was completed with STATUS_PENDING or with no status", .document = document, .irp = irp});
+}
+
+bool completable(PIRP irp) noexcept {
+    return irp->Type == IO_TYPE_IRP && irp->CurrentLocation <= irp->StackCount + 1 && irp->CancelRoutine == nullptr &&
+           irp->IoStatus.Status != STATUS_PENDING && irp->IoStatus.Status != -1;
+}
+
+bool wants_completion(PIRP irp, UCHAR control) noexcept {
+    if (NT_SUCCESS(irp->IoStatus.Status) ? (control & SL_INVOKE_ON_SUCCESS) != 0 : (control & SL_INVOKE_ON_ERROR) != 0) return true;
+    return irp->Cancel && (control & SL_INVOKE_ON_CANCEL) != 0;
+}
+
+// What a location says is the business of its own driver only.
+void clear_location(PIO_STACK_LOCATION location) noexcept {
+    location->MinorFunction = 0;
+    location->Flags = 0;
+    location->Control = 0;
+    location->Parameters.Others.Argument1 = nullptr;
+    location->Parameters.Others.Argument2 = nullptr;
+    location->Parameters.Others.Argument3 = nullptr;
+    location->Parameters.Others.Argument4 = nullptr;
+    location->FileObject = nullptr;
+}
+
+NTSTATUS call_completion_routine(PIRP irp, PIO_COMPLETION_ROUTINE routine, void* context) noexcept {
+    const bool issuer = irp->CurrentLocation == irp->StackCount + 1; // set by who allocated the IRP: no location of its own
+    PDEVICE_OBJECT device = issuer ? nullptr : irp->Tail.Overlay.CurrentStackLocation->DeviceObject;
+    DIRQL_TRACE(irp_completion, .irp = irp, .object = device, .routine = reinterpret_cast<const void*>(routine), .status = irp->IoStatus.Status);
+    const NTSTATUS status = ke::callout({ke::CalloutKind::completion, reinterpret_cast<const void*>(routine), device, irp}, routine, device, irp, context);
+    DIRQL_TRACE(irp_completion_return, .object = device, .status = status);
+    return status;
+}
+
+// Climbs one location. False when a completion routine has taken the IRP back.
+bool climb(PIRP irp, IrpPrefix* prefix) noexcept {
+    PIO_STACK_LOCATION location = irp->Tail.Overlay.CurrentStackLocation++;
+    ++irp->CurrentLocation;
+    const UCHAR control = location->Control;
+    irp->PendingReturned = (control & SL_PENDING_RETURNED) != 0;
+    if (prefix != nullptr && prefix->frame != nullptr) note_completed(*prefix, location);
+    if (wants_completion(irp, control)) {
+        const PIO_COMPLETION_ROUTINE routine = location->CompletionRoutine;
+        void* const context = location->Context;
+        clear_location(location);
+        return call_completion_routine(irp, routine, context) != STATUS_MORE_PROCESSING_REQUIRED;
+    }
+    if (irp->PendingReturned && irp->CurrentLocation <= irp->StackCount) IoMarkIrpPending(irp);
+    clear_location(location);
+    return true;
+}
+
+void unlock_pages(PIRP irp) noexcept {
+    for (PMDL mdl = irp->MdlAddress; mdl != nullptr; mdl = mdl->Next) mm::unlock_pages(mdl);
+}
+
+void free_mdls(PIRP irp) noexcept {
+    while (PMDL mdl = irp->MdlAddress) {
+        irp->MdlAddress = mdl->Next;
+        mm::free_mdl(mdl);
+    }
+}
+
+// Paging and close requests have no thread to tell: their issuer waits on an event in its own frame.
+void finish_close_request(PIRP irp) noexcept {
+    *irp->UserIosb = irp->IoStatus;
+    PKEVENT event = irp->UserEvent;
+    free_irp(irp);
+    KeSetEvent(event, 0, FALSE);
+}
+
+void NTAPI completion_apc(PKAPC apc, ke::NormalRoutine*, PVOID*, PVOID* argument1, PVOID*) {
+    finish_request(CONTAINING_RECORD(apc, IRP, Tail.Apc), static_cast<PFILE_OBJECT>(*argument1));
+}
+
+// The thread is gone: nobody is told.
+void NTAPI rundown_apc(PKAPC apc) {
+    PIRP irp = CONTAINING_RECORD(apc, IRP, Tail.Apc);
+    auto* file = static_cast<PFILE_OBJECT>(apc->SystemArgument1);
+    if ((irp->Flags & IRP_DEALLOCATE_BUFFER) != 0) ex::free_pool(irp->AssociatedIrp.SystemBuffer, 0);
+    free_mdls(irp);
+    if (file != nullptr) ObDereferenceObject(file);
+    free_irp(irp);
+}
+
+void queue_completion(PIRP irp, CCHAR boost) noexcept {
+    PFILE_OBJECT file = irp->Tail.Overlay.OriginalFileObject;
+    ke::Thread& thread = thread_of(irp);
+    KAPC& apc = irp->Tail.Apc;
+    ke::initialize_apc(apc, thread, completion_apc, rundown_apc, nullptr, KernelMode, nullptr);
+    if (!ke::insert_apc(apc, file, nullptr, boost)) {
+        apc.SystemArgument1 = file;
+        rundown_apc(&apc);
+    }
+    ke::reschedule_if_asked();
+}
+
+// All drivers are done with it.
+void after_drivers(PIRP irp, CCHAR boost) noexcept {
+    if ((irp->Flags & IRP_ASSOCIATED_IRP) != 0) return finish_associated(irp, boost);
+    if ((irp->Flags & (IRP_PAGING_IO | IRP_CLOSE_OPERATION)) != 0) return finish_close_request(irp);
+    if (irp->MdlAddress != nullptr) unlock_pages(irp);
+    // Its service is about to see the status on its own way back: no APC is needed.
+    if ((irp->Flags & IRP_DEFER_IO_COMPLETION) != 0 && !irp->PendingReturned) return;
+    queue_completion(irp, boost);
+}
+
+} // namespace
+
+void complete_request(PIRP irp, CCHAR boost) noexcept {
+    if (!completable(irp)) [[unlikely]] bad_completion(irp);
+    DIRQL_TRACE(irp_complete, .irp = irp, .status = irp->IoStatus.Status, .value = irp->IoStatus.Information);
+    IrpPrefix* const prefix = prefix_of(irp);
+    while (irp->CurrentLocation <= irp->StackCount) {
+        if (!climb(irp, prefix)) return;
+    }
+    ++irp->CurrentLocation; // completed: once more is an error
+    after_drivers(irp, boost);
+}
+
+} // namespace dirql::io
+
+extern "C" VOID FASTCALL IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost) {
+    DIRQL_DOOR(IofCompleteRequest);
+    dirql::io::complete_request(Irp, PriorityBoost);
+}

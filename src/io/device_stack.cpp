@@ -1,0 +1,146 @@
+// Stacks of devices: attaching above another, detaching, finding the top.
+#include "io/device.hpp"
+#include "io/driver.hpp"
+#include "io/file.hpp"
+#include "ke/export_door.hpp"
+#include "ke/stop.hpp"
+#include "ob/object.hpp"
+
+#include <algorithm>
+
+namespace dirql::io {
+namespace {
+
+bool attachable(PDEVICE_OBJECT device) noexcept {
+    return !state_of(device).delete_pending && (device->Flags & DO_DEVICE_INITIALIZING) == 0 && !state_of(device->DriverObject).unload_pending;
+}
+
+// The source goes above all that stands on the target.
+PDEVICE_OBJECT attach(PDEVICE_OBJECT source, PDEVICE_OBJECT target) noexcept {
+    PDEVICE_OBJECT top = top_of_stack(target);
+    if (!attachable(top)) return nullptr;
+    top->AttachedDevice = source;
+    state_of(source).attached_to = top;
+    source->StackSize = static_cast<CCHAR>(top->StackSize + 1);
+    source->AlignmentRequirement = std::max(source->AlignmentRequirement, top->AlignmentRequirement);
+    source->SectorSize = top->SectorSize;
+    source->Spare1 = top->Spare1;
+    return top;
+}
+
+// As an open of the name by the kernel: the file object keeps the device from going away.
+NTSTATUS open_device(PUNICODE_STRING name, ACCESS_MASK access, PFILE_OBJECT* file, PDEVICE_OBJECT* device) noexcept {
+    OBJECT_ATTRIBUTES attributes;
+    InitializeObjectAttributes(&attributes, name, OBJ_KERNEL_HANDLE, nullptr, nullptr);
+    HANDLE handle = nullptr;
+    IO_STATUS_BLOCK status_block;
+    NTSTATUS status = ZwOpenFile(&handle, access, &attributes, &status_block, 0, FILE_NON_DIRECTORY_FILE);
+    if (!NT_SUCCESS(status)) return status;
+    status = ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, reinterpret_cast<PVOID*>(file), nullptr);
+    if (NT_SUCCESS(status)) *device = IoGetRelatedDeviceObject(*file);
+    ZwClose(handle);
+    return status;
+}
+
+} // namespace
+} // namespace dirql::io
+
+using namespace dirql;
+using namespace dirql::io;
+
+extern "C" {
+
+PDEVICE_OBJECT NTAPI IoGetAttachedDevice(PDEVICE_OBJECT DeviceObject) {
+    DIRQL_DOOR(IoGetAttachedDevice);
+    return top_of_stack(DeviceObject);
+}
+
+PDEVICE_OBJECT NTAPI IoGetAttachedDeviceReference(PDEVICE_OBJECT DeviceObject) {
+    DIRQL_DOOR(IoGetAttachedDeviceReference);
+    PDEVICE_OBJECT top = top_of_stack(DeviceObject);
+    ObReferenceObject(top);
+    return top;
+}
+
+PDEVICE_OBJECT NTAPI IoAttachDeviceToDeviceStack(PDEVICE_OBJECT SourceDevice, PDEVICE_OBJECT TargetDevice) {
+    DIRQL_DOOR(IoAttachDeviceToDeviceStack);
+    return attach(SourceDevice, TargetDevice);
+}
+
+NTSTATUS NTAPI IoAttachDeviceToDeviceStackSafe(PDEVICE_OBJECT SourceDevice, PDEVICE_OBJECT TargetDevice, PDEVICE_OBJECT* AttachedToDeviceObject) {
+    DIRQL_DOOR(IoAttachDeviceToDeviceStackSafe);
+    *AttachedToDeviceObject = attach(SourceDevice, TargetDevice);
+    return *AttachedToDeviceObject == nullptr ? STATUS_NO_SUCH_DEVICE : STATUS_SUCCESS;
+}
+
+NTSTATUS NTAPI IoAttachDevice(PDEVICE_OBJECT SourceDevice, PUNICODE_STRING TargetDevice, PDEVICE_OBJECT* AttachedDevice) {
+    DIRQL_DOOR(IoAttachDevice);
+    PFILE_OBJECT file;
+    PDEVICE_OBJECT target;
+    const NTSTATUS status = open_device(TargetDevice, FILE_READ_ATTRIBUTES, &file, &target);
+    if (!NT_SUCCESS(status)) return status;
+    *AttachedDevice = attach(SourceDevice, target);
+    ObDereferenceObject(file);
+    return *AttachedDevice == nullptr ? STATUS_NO_SUCH_DEVICE : STATUS_SUCCESS;
+}
+
+// The argument is the lower device: the one above it is detached.
+VOID NTAPI IoDetachDevice(PDEVICE_OBJECT TargetDevice) {
+    DIRQL_DOOR(IoDetachDevice);
+    PDEVICE_OBJECT above = TargetDevice->AttachedDevice;
+    if (above == nullptr) {
+        ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x202, 0, 0, ke::parameter(TargetDevice),
+                      {.rule = "IoDetachDevice was called for a device that nothing is attached to", .document = "IoDetachDevice function (wdm.h)",
+                       .device = TargetDevice});
+    }
+    state_of(above).attached_to = nullptr;
+    TargetDevice->AttachedDevice = nullptr;
+    if (TargetDevice->ReferenceCount != 0) return;
+    // As the last open file that goes.
+    reference_device(TargetDevice);
+    dereference_device(TargetDevice);
+}
+
+NTSTATUS NTAPI IoGetDeviceObjectPointer(PUNICODE_STRING ObjectName, ACCESS_MASK DesiredAccess, PFILE_OBJECT* FileObject, PDEVICE_OBJECT* DeviceObject) {
+    DIRQL_DOOR(IoGetDeviceObjectPointer);
+    return open_device(ObjectName, DesiredAccess, FileObject, DeviceObject);
+}
+
+// The device that gets a file's IRPs: the top of its stack.
+PDEVICE_OBJECT NTAPI IoGetRelatedDeviceObject(PFILE_OBJECT FileObject) {
+    DIRQL_DOOR(IoGetRelatedDeviceObject);
+    return top_of_stack(related_device(FileObject));
+}
+
+PDEVICE_OBJECT NTAPI IoGetLowerDeviceObject(PDEVICE_OBJECT DeviceObject) {
+    DIRQL_DOOR(IoGetLowerDeviceObject);
+    PDEVICE_OBJECT lower = state_of(DeviceObject).attached_to;
+    if (lower == nullptr || state_of(DeviceObject).delete_pending) return nullptr;
+    ObReferenceObject(lower);
+    return lower;
+}
+
+PDEVICE_OBJECT NTAPI IoGetDeviceAttachmentBaseRef(PDEVICE_OBJECT DeviceObject) {
+    DIRQL_DOOR(IoGetDeviceAttachmentBaseRef);
+    PDEVICE_OBJECT base = DeviceObject;
+    while (state_of(base).attached_to != nullptr) base = state_of(base).attached_to;
+    ObReferenceObject(base);
+    return base;
+}
+
+NTSTATUS NTAPI IoEnumerateDeviceObjectList(PDRIVER_OBJECT DriverObject, PDEVICE_OBJECT* DeviceObjectList, ULONG DeviceObjectListSize,
+                                           PULONG ActualNumberDeviceObjects) {
+    DIRQL_DOOR(IoEnumerateDeviceObjectList);
+    ULONG count = 0;
+    const ULONG room = DeviceObjectList == nullptr ? 0 : DeviceObjectListSize / sizeof(PDEVICE_OBJECT);
+    for (PDEVICE_OBJECT device = DriverObject->DeviceObject; device != nullptr; device = device->NextDevice) ++count;
+    *ActualNumberDeviceObjects = count;
+    if (room < count) return STATUS_BUFFER_TOO_SMALL;
+    ULONG i = 0;
+    for (PDEVICE_OBJECT device = DriverObject->DeviceObject; device != nullptr; device = device->NextDevice) {
+        ObReferenceObject(device);
+        DeviceObjectList[i++] = device;
+    }
+    return STATUS_SUCCESS;
+}
+}

@@ -1,0 +1,58 @@
+// Driver objects: loading, reinitialisation, unloading.
+//
+// Unloading follows the documents: opens fail from the start; the Unload routine runs when no device of the driver has an open
+// file or an attachment; a device that Unload leaves behind keeps the image loaded.
+#pragma once
+
+#include "ke/machine.hpp"
+
+#include <ntifs.h>
+
+#include <cstddef>
+#include <string_view>
+
+namespace dirql::io {
+
+// What io keeps behind each DRIVER_OBJECT.
+struct DriverState {
+    DRIVER_EXTENSION extension;   // what DRIVER_OBJECT::DriverExtension points at
+    LIST_ENTRY entry;             // State::drivers
+    LIST_ENTRY extensions;        // IoAllocateDriverObjectExtension
+    bool unload_pending;
+    bool unload_called;
+    KEVENT unloaded;              // signalled when the Unload routine has returned
+    ke::CodeRange code;
+};
+
+[[nodiscard]] inline DriverState& state_of(PDRIVER_OBJECT driver) noexcept {
+    return *CONTAINING_RECORD(driver->DriverExtension, DriverState, extension);
+}
+
+struct DriverImage {
+    std::u16string_view name;   // without a path: \Driver\<name>
+    PDRIVER_INITIALIZE entry;
+    void* base;
+    std::size_t size;
+    ke::CodeRange code;
+};
+
+// Creates the driver object and calls DriverEntry. PASSIVE_LEVEL, on a system thread. On failure the object is gone again, and
+// the status is DriverEntry's or that of the step that failed.
+[[nodiscard]] NTSTATUS load_driver(const DriverImage& image, PDRIVER_OBJECT* driver) noexcept;
+
+// What is left of a driver after an attempt to unload it.
+enum class UnloadResult : std::uint8_t {
+    unloaded,
+    no_unload_routine,  // STATUS_INVALID_DEVICE_REQUEST: it stays
+    pending,            // a device is still open or attached to: Unload runs when the last one goes
+    devices_left,       // Unload left devices behind: the image stays
+};
+[[nodiscard]] UnloadResult unload_driver(PDRIVER_OBJECT driver) noexcept;
+
+// The last reference to a device of a driver that is to be unloaded went: Unload can run now.
+void unload_if_possible(PDRIVER_OBJECT driver) noexcept;
+
+// Calls the reinitialisation routines that wait. PASSIVE_LEVEL, on a system thread.
+void call_reinitialization_routines() noexcept;
+
+} // namespace dirql::io

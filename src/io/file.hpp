@@ -1,0 +1,52 @@
+// File objects: open instances of devices.
+#pragma once
+
+#include "io/device.hpp"
+#include "ke/machine.hpp"
+#include "ob/object_type.hpp"
+
+#include <ntifs.h>
+
+namespace dirql::io {
+
+// Below the filters: the device the file was opened on, or the one its volume is mounted with.
+[[nodiscard]] inline PDEVICE_OBJECT related_device(PFILE_OBJECT file) noexcept {
+    return file->Vpb != nullptr && file->Vpb->DeviceObject != nullptr ? file->Vpb->DeviceObject : file->DeviceObject;
+}
+
+[[nodiscard]] inline bool is_synchronous(PFILE_OBJECT file) noexcept { return (file->Flags & FO_SYNCHRONOUS_IO) != 0; }
+
+// Requests on a synchronous file are one at a time. STATUS_USER_APC or STATUS_ALERTED when an alertable file's wait ended early.
+[[nodiscard]] NTSTATUS acquire_file_lock(PFILE_OBJECT file) noexcept;
+void release_file_lock(PFILE_OBJECT file) noexcept;
+// Cancels the current thread's requests on this file.
+void cancel_file_requests(PFILE_OBJECT file) noexcept;
+
+// What an open of a device asks for: the namespace hands it to the device's parse procedure.
+struct OpenRequest {
+    ULONG options;          // FILE_OPEN_..., create options, in the low 24 bits
+    ULONG disposition;      // FILE_OPEN, FILE_CREATE ...
+    USHORT attributes;
+    USHORT share_access;
+    PVOID ea_buffer;        // a kernel copy
+    ULONG ea_length;
+    PLARGE_INTEGER allocation_size;
+    PFILE_OBJECT related;   // the open file that the name is relative to
+    IO_STATUS_BLOCK result; // what IRP_MJ_CREATE left
+};
+
+// The device type's parse procedure: IRP_MJ_CREATE. Success: *result is the file, referenced.
+NTSTATUS open_file(ob::ParseRequest& request, void** result) noexcept;
+// A file opened relative to another one.
+NTSTATUS open_relative_file(ob::ParseRequest& request, void** result) noexcept;
+// The file type's close and delete procedures: IRP_MJ_CLEANUP and IRP_MJ_CLOSE.
+void file_handle_closed(const ob::HandleClose& close) noexcept;
+void destroy_file(void* body) noexcept;
+void destroy_device(void* body) noexcept;
+void destroy_driver(void* body) noexcept;
+
+// Sends an IRP that the caller waits for in place, at PASSIVE_LEVEL, and returns its final status. The IRP is one of
+// build_file_irp's, with its own location filled in.
+NTSTATUS send_and_wait(PDEVICE_OBJECT device, PIRP irp, PKEVENT event, IO_STATUS_BLOCK& result) noexcept;
+
+} // namespace dirql::io

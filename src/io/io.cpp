@@ -1,0 +1,26 @@
+#include "io/state.hpp"
+
+#include "io/cancel.hpp"
+#include "ps/ps.hpp"
+
+namespace dirql::io {
+
+void initialize_timers(State& io) noexcept;
+
+bool initialize(ke::Machine& machine) noexcept {
+    auto* io = machine.allocate<State>();
+    if (io == nullptr) return false;
+    machine.layers[static_cast<unsigned>(ke::Layer::io)] = io;
+    InitializeListHead(&io->reinitialize);
+    InitializeListHead(&io->shutdown);
+    InitializeListHead(&io->drivers);
+    initialize_timers(*io);
+    for (unsigned i = 0; i < machine.processor_count; ++i) {
+        machine.processors[i]->io = machine.allocate<ProcessorLists>();
+        if (machine.processors[i]->io == nullptr) return false;
+    }
+    ps::set_io_rundown(machine, cancel_thread_io);
+    return true;
+}
+
+} // namespace dirql::io

@@ -1,0 +1,139 @@
+#include "io/irp.hpp"
+
+#include "diag/trace.hpp"
+#include "ex/pool.hpp"
+#include "io/state.hpp"
+#include "ke/export_door.hpp"
+#include "ke/stop.hpp"
+
+#include <cstring>
+
+namespace dirql::io {
+namespace {
+
+constexpr CCHAR small_stack = 1; // the two sizes that are kept in lists, by stack locations
+constexpr CCHAR large_stack = 8;
+
+constexpr std::size_t irp_size(CCHAR stack_size) noexcept {
+    return sizeof(IRP) + static_cast<std::size_t>(stack_size) * sizeof(IO_STACK_LOCATION);
+}
+
+IrpList* list_for(CCHAR stack_size) noexcept {
+    if (stack_size > large_stack) return nullptr;
+    ProcessorLists& lists = processor_lists(ke::current_processor());
+    return stack_size <= small_stack ? &lists.small : &lists.large;
+}
+
+IrpPrefix* take_from(IrpList& list) noexcept {
+    IrpPrefix* prefix = list.first;
+    if (prefix == nullptr) return nullptr;
+    list.first = reinterpret_cast<IrpPrefix*>(prefix->frame);
+    --list.count;
+    return prefix;
+}
+
+bool give_to(IrpList& list, IrpPrefix* prefix) noexcept {
+    if (list.count == IrpList::capacity) return false;
+    prefix->frame = reinterpret_cast<CallFrame*>(list.first);
+    list.first = prefix;
+    ++list.count;
+    return true;
+}
+
+void set_up(PIRP irp, std::size_t size, CCHAR stack_size) noexcept {
+    std::memset(irp, 0, size);
+    irp->Type = IO_TYPE_IRP;
+    irp->Size = static_cast<USHORT>(size);
+    irp->StackCount = stack_size;
+    irp->CurrentLocation = static_cast<CHAR>(stack_size + 1);
+    irp->ApcEnvironment = 0;
+    InitializeListHead(&irp->ThreadListEntry);
+    irp->Tail.Overlay.CurrentStackLocation = reinterpret_cast<PIO_STACK_LOCATION>(irp + 1) + stack_size;
+}
+
+} // namespace
+
+PIRP allocate_irp(CCHAR stack_size) noexcept {
+    IrpList* list = list_for(stack_size);
+    const CCHAR room = list == nullptr ? stack_size : list == &processor_lists(ke::current_processor()).small ? small_stack : large_stack;
+    IrpPrefix* prefix = list == nullptr ? nullptr : take_from(*list);
+    if (prefix == nullptr) {
+        prefix = static_cast<IrpPrefix*>(ex::allocate_pool(NonPagedPoolNx, sizeof(IrpPrefix) + irp_size(room), 'prI '));
+        if (prefix == nullptr) return nullptr;
+    }
+    prefix->frame = nullptr;
+    prefix->thread = nullptr;
+    auto irp = reinterpret_cast<PIRP>(prefix + 1);
+    set_up(irp, irp_size(stack_size), stack_size);
+    irp->AllocationFlags = list == nullptr ? allocation::prefixed : allocation::prefixed | allocation::fixed_size | allocation::lookaside;
+    DIRQL_TRACE(irp_allocated, .irp = irp);
+    return irp;
+}
+
+void free_irp(PIRP irp) noexcept {
+    DIRQL_TRACE(irp_freed, .irp = irp);
+    IrpPrefix* prefix = prefix_of(irp);
+    if (prefix == nullptr) { // its memory is the driver's
+        ex::free_pool(irp, 0);
+        return;
+    }
+    irp->AllocationFlags |= allocation::freed;
+    irp->CurrentLocation = static_cast<CHAR>(irp->StackCount + 2); // completing it again is seen
+    IrpList* list = (irp->AllocationFlags & allocation::fixed_size) != 0 ? list_for(irp->StackCount) : nullptr;
+    if (list == nullptr || !give_to(*list, prefix)) ex::free_pool(prefix, 0);
+}
+
+} // namespace dirql::io
+
+using namespace dirql;
+using namespace dirql::io;
+
+namespace {
+
+constexpr const char* free_document = "IoFreeIrp function (wdm.h)";
+
+void check_may_free(PIRP irp) noexcept {
+    if (irp->Type != IO_TYPE_IRP) {
+        ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x01, ke::parameter(irp), 0, 0,
+                      {.rule = "IoFreeIrp was given something that is not an IRP", .document = free_document});
+    }
+    if (!IsListEmpty(&irp->ThreadListEntry)) {
+        ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x02, ke::parameter(irp), 0, 0,
+                      {.rule = "IoFreeIrp was given an IRP that is still queued to its thread", .document = free_document, .irp = irp});
+    }
+    if ((irp->AllocationFlags & allocation::freed) != 0) {
+        ke::bug_check(MULTIPLE_IRP_COMPLETE_REQUESTS, ke::parameter(irp), 0, 0, 0,
+                      {.rule = "an IRP was freed twice", .document = free_document, .irp = irp});
+    }
+}
+
+} // namespace
+
+extern "C" {
+
+PIRP NTAPI IoAllocateIrp(CCHAR StackSize, BOOLEAN ChargeQuota) {
+    DIRQL_DOOR(IoAllocateIrp);
+    UNREFERENCED_PARAMETER(ChargeQuota);
+    return allocate_irp(StackSize);
+}
+
+VOID NTAPI IoFreeIrp(PIRP Irp) {
+    DIRQL_DOOR(IoFreeIrp);
+    check_may_free(Irp);
+    free_irp(Irp);
+}
+
+VOID NTAPI IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize) {
+    DIRQL_DOOR(IoInitializeIrp);
+    set_up(Irp, PacketSize, StackSize);
+}
+
+// As new, with this status; what its allocation decided stays.
+VOID NTAPI IoReuseIrp(PIRP Irp, NTSTATUS Status) {
+    DIRQL_DOOR(IoReuseIrp);
+    const UCHAR flags = Irp->AllocationFlags;
+    set_up(Irp, Irp->Size, Irp->StackCount);
+    Irp->AllocationFlags = flags;
+    Irp->IoStatus.Status = Status;
+}
+}

@@ -1,0 +1,177 @@
+// Opening: a name's walk has reached a device (or a file); the rest of the name is the driver's.
+#include "diag/trace.hpp"
+#include "ex/pool.hpp"
+#include "io/call_driver.hpp"
+#include "io/device.hpp"
+#include "io/driver.hpp"
+#include "io/file.hpp"
+#include "io/irp.hpp"
+#include "io/types.hpp"
+#include "ke/irql.hpp"
+#include "ke/stop.hpp"
+#include "ke/wait.hpp"
+#include "ob/object.hpp"
+#include "ps/ps.hpp"
+
+#include <cstring>
+
+namespace dirql::io {
+namespace {
+
+// May this device be opened now?
+NTSTATUS openable(PDEVICE_OBJECT device) noexcept {
+    const DeviceState& state = state_of(device);
+    if (state.delete_pending || state_of(device->DriverObject).unload_pending) return STATUS_NO_SUCH_DEVICE;
+    if ((device->Flags & DO_DEVICE_INITIALIZING) != 0) return STATUS_NO_SUCH_DEVICE;
+    if ((device->Flags & DO_EXCLUSIVE) != 0 && device->ReferenceCount != 0) return STATUS_ACCESS_DENIED;
+    return STATUS_SUCCESS;
+}
+
+// Create options become file-object flags.
+ULONG flags_for(const OpenRequest& open, ULONG attributes) noexcept {
+    ULONG flags = 0;
+    if ((open.options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT)) != 0) flags |= FO_SYNCHRONOUS_IO;
+    if ((open.options & FILE_SYNCHRONOUS_IO_ALERT) != 0) flags |= FO_ALERTABLE_IO;
+    if ((open.options & FILE_NO_INTERMEDIATE_BUFFERING) != 0) flags |= FO_NO_INTERMEDIATE_BUFFERING;
+    if ((open.options & FILE_WRITE_THROUGH) != 0) flags |= FO_WRITE_THROUGH;
+    if ((open.options & FILE_SEQUENTIAL_ONLY) != 0) flags |= FO_SEQUENTIAL_ONLY;
+    if ((open.options & FILE_RANDOM_ACCESS) != 0) flags |= FO_RANDOM_ACCESS;
+    if ((attributes & OBJ_CASE_INSENSITIVE) == 0) flags |= FO_OPENED_CASE_SENSITIVE;
+    return flags;
+}
+
+bool copy_name(PFILE_OBJECT file, const UNICODE_STRING& name) noexcept {
+    if (name.Length == 0) return true;
+    const auto room = static_cast<USHORT>(name.Length + sizeof(WCHAR));
+    void* buffer = ex::allocate_pool(PagedPool, room, 'mNoI');
+    if (buffer == nullptr) return false;
+    std::memcpy(buffer, name.Buffer, name.Length);
+    std::memset(static_cast<std::byte*>(buffer) + name.Length, 0, sizeof(WCHAR));
+    file->FileName = {name.Length, room, static_cast<PWSTR>(buffer)};
+    return true;
+}
+
+void set_up(PFILE_OBJECT file, PDEVICE_OBJECT device, const OpenRequest& open, ULONG attributes) noexcept {
+    file->Type = IO_TYPE_FILE;
+    file->Size = sizeof(FILE_OBJECT);
+    file->DeviceObject = device;
+    file->RelatedFileObject = open.related;
+    file->Vpb = device->Vpb;
+    file->Flags = flags_for(open, attributes);
+    KeInitializeEvent(&file->Event, NotificationEvent, FALSE);
+    KeInitializeEvent(&file->Lock, SynchronizationEvent, FALSE);
+}
+
+PIRP build_create(PDEVICE_OBJECT top, PFILE_OBJECT file, const OpenRequest& open, IO_SECURITY_CONTEXT& security, KPROCESSOR_MODE mode) noexcept {
+    PIRP irp = allocate_irp(top->StackSize);
+    if (irp == nullptr) return nullptr;
+    irp->Flags = IRP_CREATE_OPERATION | IRP_SYNCHRONOUS_API | IRP_DEFER_IO_COMPLETION;
+    irp->RequestorMode = static_cast<CHAR>(mode);
+    irp->Tail.Overlay.OriginalFileObject = file;
+    irp->Tail.Overlay.Thread = ps::as_ethread(ke::current_thread());
+    irp->AssociatedIrp.SystemBuffer = open.ea_buffer;
+    if (open.allocation_size != nullptr) irp->Overlay.AllocationSize = *open.allocation_size;
+    PIO_STACK_LOCATION next = IoGetNextIrpStackLocation(irp);
+    next->MajorFunction = IRP_MJ_CREATE;
+    next->FileObject = file;
+    next->Parameters.Create.SecurityContext = &security;
+    next->Parameters.Create.Options = open.disposition << 24 | (open.options & 0x00FF'FFFF);
+    next->Parameters.Create.FileAttributes = open.attributes;
+    next->Parameters.Create.ShareAccess = open.share_access;
+    next->Parameters.Create.EaLength = open.ea_length;
+    if ((file->Flags & FO_OPENED_CASE_SENSITIVE) != 0) next->Flags |= SL_CASE_SENSITIVE;
+    return irp;
+}
+
+// An open that failed sends no IRP_MJ_CLOSE: the file object forgets its device first.
+void discard(PFILE_OBJECT file, PDEVICE_OBJECT device) noexcept {
+    file->DeviceObject = nullptr;
+    ObDereferenceObject(file);
+    dereference_device(device);
+}
+
+NTSTATUS create_file_object(PDEVICE_OBJECT device, const OpenRequest& open, const UNICODE_STRING& name, ULONG attributes, PFILE_OBJECT* result) noexcept {
+    void* body = nullptr;
+    const NTSTATUS status = ob::create_object(file_type, nullptr, KernelMode, sizeof(FILE_OBJECT), &body);
+    if (!NT_SUCCESS(status)) return status;
+    auto* file = static_cast<PFILE_OBJECT>(body);
+    set_up(file, device, open, attributes);
+    if (!copy_name(file, name)) {
+        file->DeviceObject = nullptr;
+        ObDereferenceObject(file);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    if (file->RelatedFileObject != nullptr) ObReferenceObject(file->RelatedFileObject);
+    *result = file;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS open_on(PDEVICE_OBJECT device, OpenRequest& open, const ob::ParseRequest& request, void** result) noexcept {
+    NTSTATUS status = openable(device);
+    if (!NT_SUCCESS(status)) return status;
+    PFILE_OBJECT file;
+    status = create_file_object(device, open, request.remaining, request.attributes, &file);
+    if (!NT_SUCCESS(status)) return status;
+    reference_device(device);
+    if (ke::Processor* processor = ke::current_processor(); processor->irql != PASSIVE_LEVEL) ke::lower_irql(processor, PASSIVE_LEVEL);
+    PDEVICE_OBJECT top = top_of_stack(device);
+    IO_SECURITY_CONTEXT security{request.quality_of_service, request.access, request.access->OriginalDesiredAccess, open.options};
+    PIRP irp = build_create(top, file, open, security, request.mode);
+    if (irp == nullptr) {
+        discard(file, device);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    KEVENT event;
+    KeInitializeEvent(&event, SynchronizationEvent, FALSE);
+    status = send_and_wait(top, irp, &event, open.result);
+    if (!NT_SUCCESS(status)) {
+        discard(file, device);
+        return status;
+    }
+    file->Flags |= FO_FILE_OPEN;
+    if (is_synchronous(file)) file->CurrentByteOffset.QuadPart = 0;
+    *result = file;
+    return status;
+}
+
+} // namespace
+
+// The IRP carries a reference to its file, which the end of the request drops; so does this one.
+NTSTATUS send_and_wait(PDEVICE_OBJECT device, PIRP irp, PKEVENT event, IO_STATUS_BLOCK& result) noexcept {
+    ke::Thread& thread = *ke::current_thread();
+    result = {};
+    irp->UserIosb = &result;
+    irp->UserEvent = event;
+    PFILE_OBJECT file = irp->Tail.Overlay.OriginalFileObject;
+    ObReferenceObject(file);
+    queue_to_thread(irp, thread);
+    const NTSTATUS status = call_driver(device, irp);
+    if (status == STATUS_PENDING) {
+        ke::wait_for(event);
+        return result.Status;
+    }
+    // Not pending: the drivers are done with it, and its last stage is deferred to here. An error leaves the status block alone.
+    result = irp->IoStatus;
+    const KIRQL irql = ke::raise_irql(ke::current_processor(), APC_LEVEL);
+    finish_request(irp, file);
+    ke::lower_irql(ke::current_processor(), irql);
+    return status;
+}
+
+NTSTATUS open_file(ob::ParseRequest& request, void** result) noexcept {
+    *result = nullptr;
+    auto* open = static_cast<OpenRequest*>(request.context);
+    if (open == nullptr) return STATUS_OBJECT_TYPE_MISMATCH; // a device is opened as a file only
+    return open_on(static_cast<PDEVICE_OBJECT>(request.object), *open, request, result);
+}
+
+NTSTATUS open_relative_file(ob::ParseRequest& request, void** result) noexcept {
+    *result = nullptr;
+    auto* open = static_cast<OpenRequest*>(request.context);
+    if (open == nullptr) return STATUS_OBJECT_TYPE_MISMATCH;
+    auto* related = static_cast<PFILE_OBJECT>(request.object);
+    open->related = related;
+    return open_on(related->DeviceObject, *open, request, result);
+}
+
+} // namespace dirql::io

@@ -1,0 +1,159 @@
+#include "io/request.hpp"
+
+#include "ex/pool.hpp"
+#include "io/call_driver.hpp"
+#include "io/device.hpp"
+#include "io/file.hpp"
+#include "io/types.hpp"
+#include "io/user_memory.hpp"
+#include "ke/irql.hpp"
+#include "ke/wait.hpp"
+#include "mm/mdl.hpp"
+#include "ob/event.hpp"
+#include "ob/handle_table.hpp"
+#include "ps/ps.hpp"
+
+#include <cstring>
+
+namespace dirql::io {
+namespace {
+
+constexpr ULONG buffer_tag = 'BSoI';
+
+NTSTATUS check_status_block(PIO_STATUS_BLOCK block, KPROCESSOR_MODE mode) noexcept {
+    return mode == KernelMode ? STATUS_SUCCESS : mm::probe_user(block, sizeof *block, true);
+}
+
+} // namespace
+
+NTSTATUS FileRequest::begin(HANDLE file, ACCESS_MASK access, HANDLE event, PIO_STATUS_BLOCK status_block) noexcept {
+    ke::Thread& thread = *ke::current_thread();
+    mode_ = thread.previous_mode;
+    void* body = ob::lookup(*thread.process, file, &file_type, access, mode_, &granted_);
+    if (body == nullptr) [[unlikely]] {
+        OBJECT_HANDLE_INFORMATION information{};
+        const NTSTATUS status = ob::reference_by_handle(file, access, &file_type, mode_, &body, &information);
+        if (!NT_SUCCESS(status)) return status;
+        granted_ = information.GrantedAccess;
+    }
+    file_ = static_cast<PFILE_OBJECT>(body);
+    if (mode_ != KernelMode) {
+        const NTSTATUS status = check_status_block(status_block, mode_);
+        if (!NT_SUCCESS(status)) return status;
+    }
+    status_block_ = status_block;
+    if (event != nullptr) {
+        const NTSTATUS status = ob::reference_by_handle(event, EVENT_MODIFY_STATE, &ob::event_type, mode_, &body);
+        if (!NT_SUCCESS(status)) return status;
+        event_ = static_cast<PKEVENT>(body);
+        event_->Header.SignalState = 0;
+    }
+    device_ = top_of_stack(related_device(file_));
+    return STATUS_SUCCESS;
+}
+
+FileRequest::~FileRequest() {
+    if (irp_ != nullptr) { // it was not sent
+        if (irp_->AssociatedIrp.SystemBuffer != nullptr) ex::free_pool(irp_->AssociatedIrp.SystemBuffer, 0);
+        if (irp_->MdlAddress != nullptr) {
+            if ((irp_->MdlAddress->MdlFlags & MDL_PAGES_LOCKED) != 0) mm::unlock_pages(irp_->MdlAddress);
+            mm::free_mdl(irp_->MdlAddress);
+        }
+        free_irp(irp_);
+    }
+    if (locked_) release_file_lock(file_);
+    if (event_ != nullptr) ObDereferenceObject(event_);
+    if (file_ != nullptr) ObDereferenceObject(file_);
+}
+
+NTSTATUS FileRequest::make_irp(UCHAR major) noexcept {
+    if (is_synchronous(file_)) {
+        const NTSTATUS status = acquire_file_lock(file_);
+        if (status != STATUS_SUCCESS) return status;
+        locked_ = true;
+    }
+    file_->Event.Header.SignalState = 0;
+    irp_ = allocate_irp(device_->StackSize);
+    if (irp_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+    irp_->RequestorMode = static_cast<CHAR>(mode_);
+    irp_->Tail.Overlay.OriginalFileObject = file_;
+    irp_->Tail.Overlay.Thread = ps::as_ethread(ke::current_thread());
+    irp_->UserIosb = status_block_;
+    irp_->UserEvent = event_;
+    irp_->Flags = IRP_DEFER_IO_COMPLETION;
+    PIO_STACK_LOCATION location = next();
+    location->MajorFunction = major;
+    location->FileObject = file_;
+    return STATUS_SUCCESS;
+}
+
+void FileRequest::set_apc(PIO_APC_ROUTINE routine, PVOID context) noexcept {
+    irp_->Overlay.AsynchronousParameters.UserApcRoutine = routine;
+    irp_->Overlay.AsynchronousParameters.UserApcContext = context;
+}
+
+NTSTATUS FileRequest::finish_fast(const IO_STATUS_BLOCK& result) noexcept {
+    if (!copy_out(mode_, status_block_, &result, sizeof result)) return STATUS_ACCESS_VIOLATION;
+    if (event_ != nullptr) KeSetEvent(event_, 0, FALSE);
+    return result.Status;
+}
+
+// The drivers' work is done and no APC was needed: the last stage runs here.
+void FileRequest::finish_here() noexcept {
+    PIRP irp = irp_;
+    irp_ = nullptr;
+    const KIRQL irql = ke::raise_irql(ke::current_processor(), APC_LEVEL);
+    finish_request(irp, file_);
+    ke::lower_irql(ke::current_processor(), irql);
+}
+
+// A synchronous file's caller waits here. An alertable wait that ends early cancels the request, then waits for its end.
+NTSTATUS FileRequest::wait_for_file() noexcept {
+    if ((file_->Flags & FO_ALERTABLE_IO) != 0) {
+        const NTSTATUS status = KeWaitForSingleObject(&file_->Event, Executive, mode_, TRUE, nullptr);
+        if (status == STATUS_SUCCESS) return file_->FinalStatus;
+        cancel_file_requests(file_);
+    }
+    ke::wait_for(&file_->Event);
+    return file_->FinalStatus;
+}
+
+NTSTATUS FileRequest::send() noexcept {
+    PIRP irp = irp_;
+    const bool synchronous = is_synchronous(file_);
+    PFILE_OBJECT file = file_;
+    queue_to_thread(irp, *ke::current_thread());
+    if (synchronous) ObReferenceObject(file); // the lock and the wait outlive the request's own reference
+    event_ = nullptr;                         // the request's now
+    NTSTATUS status = call_driver(device_, irp);
+    if (status != STATUS_PENDING) {
+        finish_here();
+    } else {
+        irp_ = nullptr;
+        if (synchronous) status = wait_for_file();
+    }
+    if (!synchronous) file_ = nullptr;
+    return status;
+}
+
+NTSTATUS FileRequest::make_system_buffer(ULONG size, const void* input, ULONG input_size, void* output, ULONG output_size) noexcept {
+    if (size == 0) return STATUS_SUCCESS;
+    void* buffer = ex::allocate_pool(NonPagedPoolNx, size, buffer_tag, ex::Fill::none);
+    if (buffer == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+    irp_->AssociatedIrp.SystemBuffer = buffer;
+    if (input_size != 0 && !copy_in(mode_, buffer, input, input_size)) return STATUS_ACCESS_VIOLATION;
+    if (size > input_size) std::memset(static_cast<std::byte*>(buffer) + input_size, 0, size - input_size);
+    irp_->UserBuffer = output;
+    irp_->Flags |= IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER;
+    if (output_size != 0) irp_->Flags |= IRP_INPUT_OPERATION;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS FileRequest::make_mdl(void* buffer, ULONG size, LOCK_OPERATION operation) noexcept {
+    PMDL mdl = mm::allocate_mdl(buffer, size);
+    if (mdl == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+    irp_->MdlAddress = mdl;
+    return mm::lock_pages(mdl, mode_, operation);
+}
+
+} // namespace dirql::io

@@ -1,0 +1,57 @@
+// What the services of files have in common: the request from the handle to the drivers and back.
+#pragma once
+
+#include "io/irp.hpp"
+
+#include <ntifs.h>
+
+#include <cstddef>
+
+namespace dirql::io {
+
+// A request on an open file, from the moment its handle is known to be good. Whatever happens, what it took is given back.
+class FileRequest {
+public:
+    // References the file with `access` (see STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED), then
+    // checks the status block and references the event. The status is final unless it is success.
+    [[nodiscard]] NTSTATUS begin(HANDLE file, ACCESS_MASK access, HANDLE event, PIO_STATUS_BLOCK status_block) noexcept;
+    FileRequest() = default;
+    ~FileRequest();
+    FileRequest(const FileRequest&) = delete;
+    FileRequest& operator=(const FileRequest&) = delete;
+
+    // Takes a synchronous file's lock and makes an IRP for the top device, its next location zeroed but for file and function.
+    [[nodiscard]] NTSTATUS make_irp(UCHAR major) noexcept;
+    // What a user APC at completion calls. An APC routine needs an alertable wait to run.
+    void set_apc(PIO_APC_ROUTINE routine, PVOID context) noexcept;
+    // A fast I/O routine has answered: no IRP was needed.
+    [[nodiscard]] NTSTATUS finish_fast(const IO_STATUS_BLOCK& result) noexcept;
+    // Sends it. The status the service returns.
+    [[nodiscard]] NTSTATUS send() noexcept;
+
+    [[nodiscard]] PIRP irp() const noexcept { return irp_; }
+    [[nodiscard]] PFILE_OBJECT file() const noexcept { return file_; }
+    [[nodiscard]] PDEVICE_OBJECT device() const noexcept { return device_; }
+    [[nodiscard]] PIO_STACK_LOCATION next() const noexcept { return IoGetNextIrpStackLocation(irp_); }
+    [[nodiscard]] KPROCESSOR_MODE mode() const noexcept { return mode_; }
+    [[nodiscard]] ACCESS_MASK granted() const noexcept { return granted_; }
+
+    // Buffers, by how the device or the control code wants them. `operation`: IRP_READ_OPERATION ...
+    [[nodiscard]] NTSTATUS make_system_buffer(ULONG size, const void* input, ULONG input_size, void* output, ULONG output_size) noexcept;
+    [[nodiscard]] NTSTATUS make_mdl(void* buffer, ULONG size, LOCK_OPERATION operation) noexcept;
+
+private:
+    [[nodiscard]] NTSTATUS wait_for_file() noexcept;
+    void finish_here() noexcept;
+
+    PFILE_OBJECT file_ = nullptr;
+    PDEVICE_OBJECT device_ = nullptr;
+    PIRP irp_ = nullptr;
+    PKEVENT event_ = nullptr;
+    PIO_STATUS_BLOCK status_block_ = nullptr;
+    ACCESS_MASK granted_ = 0;
+    KPROCESSOR_MODE mode_ = KernelMode;
+    bool locked_ = false;
+};
+
+} // namespace dirql::io

@@ -1,0 +1,137 @@
+// NtDeviceIoControlFile and NtFsControlFile.
+//
+//   METHOD_BUFFERED     one system buffer for both directions, as long as the longer one
+//   METHOD_IN_DIRECT    input in a system buffer, the other buffer locked for reading, described by an MDL
+//   METHOD_OUT_DIRECT   input in a system buffer, the other buffer locked for writing, described by an MDL
+//   METHOD_NEITHER      both addresses as the caller gave them
+#include "diag/trace.hpp"
+#include "io/file.hpp"
+#include "io/request.hpp"
+#include "ke/export_door.hpp"
+#include "ke/callout.hpp"
+#include "ke/system_service.hpp"
+
+#include <algorithm>
+
+namespace dirql::io {
+namespace {
+
+struct Control {
+    HANDLE file;
+    HANDLE event;
+    PIO_APC_ROUTINE apc_routine;
+    PVOID apc_context;
+    PIO_STATUS_BLOCK status_block;
+    ULONG code;
+    PVOID input;
+    ULONG input_size;
+    PVOID output;
+    ULONG output_size;
+};
+
+constexpr ULONG method_of(ULONG code) noexcept { return code & 3; }
+
+// The rights that the code demands of the handle: FILE_READ_ACCESS and FILE_WRITE_ACCESS in bits 14 and 15.
+constexpr ACCESS_MASK access_of(ULONG code) noexcept {
+    static_assert(FILE_READ_DATA == FILE_READ_ACCESS && FILE_WRITE_DATA == FILE_WRITE_ACCESS);
+    return code >> 14 & 3;
+}
+
+NTSTATUS make_buffers(FileRequest& request, const Control& control) noexcept {
+    switch (method_of(control.code)) {
+    case METHOD_BUFFERED:
+        return request.make_system_buffer(std::max(control.input_size, control.output_size), control.input, control.input_size, control.output,
+                                          control.output_size);
+    case METHOD_NEITHER:
+        request.irp()->UserBuffer = control.output;
+        request.next()->Parameters.DeviceIoControl.Type3InputBuffer = control.input;
+        return STATUS_SUCCESS;
+    default: break;
+    }
+    const NTSTATUS status = request.make_system_buffer(control.input_size, control.input, control.input_size, nullptr, 0);
+    if (!NT_SUCCESS(status) || control.output_size == 0) return status;
+    return request.make_mdl(control.output, control.output_size, method_of(control.code) == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
+}
+
+// A driver may answer without an IRP. False: it wants the IRP after all.
+bool answered_fast(const FileRequest& request, const Control& control, IO_STATUS_BLOCK& result) noexcept {
+    PDEVICE_OBJECT device = request.device();
+    const FAST_IO_DISPATCH* fast = device->DriverObject->FastIoDispatch;
+    if (fast == nullptr || fast->SizeOfFastIoDispatch < offsetof(FAST_IO_DISPATCH, FastIoDeviceControl) + sizeof(void*) ||
+        fast->FastIoDeviceControl == nullptr) {
+        return false;
+    }
+    return ke::callout({ke::CalloutKind::fast_io, reinterpret_cast<const void*>(fast->FastIoDeviceControl), device}, fast->FastIoDeviceControl,
+                       request.file(), static_cast<BOOLEAN>(is_synchronous(request.file())), control.input, control.input_size, control.output,
+                       control.output_size, control.code, &result, device) != FALSE;
+}
+
+NTSTATUS control_file(const Control& control, UCHAR major) noexcept {
+    FileRequest request;
+    NTSTATUS status = request.begin(control.file, 0, control.event, control.status_block);
+    if (!NT_SUCCESS(status)) return status;
+    const ACCESS_MASK needed = access_of(control.code);
+    if (request.mode() != KernelMode && (needed & ~request.granted()) != 0) return STATUS_ACCESS_DENIED;
+    if (major == IRP_MJ_DEVICE_CONTROL) {
+        IO_STATUS_BLOCK result{};
+        if (answered_fast(request, control, result)) return request.finish_fast(result);
+    }
+    status = request.make_irp(major);
+    if (status != STATUS_SUCCESS) return status;
+    PIO_STACK_LOCATION next = request.next();
+    next->Parameters.DeviceIoControl.OutputBufferLength = control.output_size;
+    next->Parameters.DeviceIoControl.InputBufferLength = control.input_size;
+    next->Parameters.DeviceIoControl.IoControlCode = control.code;
+    if (major == IRP_MJ_FILE_SYSTEM_CONTROL) next->MinorFunction = IRP_MN_USER_FS_REQUEST;
+    status = make_buffers(request, control);
+    if (!NT_SUCCESS(status)) return status;
+    request.set_apc(control.apc_routine, control.apc_context);
+    return request.send();
+}
+
+} // namespace
+} // namespace dirql::io
+
+using namespace dirql;
+using namespace dirql::io;
+
+extern "C" {
+
+NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
+                                     ULONG IoControlCode, PVOID InputBuffer, ULONG InputBufferLength, PVOID OutputBuffer,
+                                     ULONG OutputBufferLength) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtDeviceIoControlFile);
+        return control_file({FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, IoControlCode, InputBuffer, InputBufferLength, OutputBuffer,
+                             OutputBufferLength},
+                            IRP_MJ_DEVICE_CONTROL);
+    });
+}
+
+NTSTATUS NTAPI NtFsControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
+                               ULONG FsControlCode, PVOID InputBuffer, ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtFsControlFile);
+        return control_file({FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, FsControlCode, InputBuffer, InputBufferLength, OutputBuffer,
+                             OutputBufferLength},
+                            IRP_MJ_FILE_SYSTEM_CONTROL);
+    });
+}
+
+NTSTATUS NTAPI ZwDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
+                                     ULONG IoControlCode, PVOID InputBuffer, ULONG InputBufferLength, PVOID OutputBuffer,
+                                     ULONG OutputBufferLength) {
+    DIRQL_DOOR(ZwDeviceIoControlFile);
+    const ke::KernelModeCaller kernel;
+    return NtDeviceIoControlFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, IoControlCode, InputBuffer, InputBufferLength, OutputBuffer,
+                                 OutputBufferLength);
+}
+
+NTSTATUS NTAPI ZwFsControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
+                               ULONG FsControlCode, PVOID InputBuffer, ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength) {
+    DIRQL_DOOR(ZwFsControlFile);
+    const ke::KernelModeCaller kernel;
+    return NtFsControlFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, FsControlCode, InputBuffer, InputBufferLength, OutputBuffer,
+                           OutputBufferLength);
+}
+}

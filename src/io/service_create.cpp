@@ -1,0 +1,192 @@
+// NtCreateFile, NtOpenFile, and the services that cancel.
+#include "diag/trace.hpp"
+#include "ex/pool.hpp"
+#include "io/cancel.hpp"
+#include "io/file.hpp"
+#include "io/request.hpp"
+#include "io/services.hpp"
+#include "io/types.hpp"
+#include "io/user_memory.hpp"
+#include "ke/export_door.hpp"
+#include "ke/system_service.hpp"
+#include "mm/probe.hpp"
+#include "ob/handle_table.hpp"
+#include "ob/namespace.hpp"
+
+#include <cstring>
+
+namespace dirql::io {
+namespace {
+
+struct Create {
+    PHANDLE handle;
+    ACCESS_MASK access;
+    POBJECT_ATTRIBUTES attributes;
+    PIO_STATUS_BLOCK status_block;
+    PLARGE_INTEGER allocation_size;
+    ULONG file_attributes;
+    ULONG share_access;
+    ULONG disposition;
+    ULONG options;
+    PVOID ea_buffer;
+    ULONG ea_length;
+};
+
+constexpr ULONG synchronous_options = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT;
+
+// The combinations that the document calls invalid.
+bool valid(const Create& create) noexcept {
+    if (create.disposition > FILE_MAXIMUM_DISPOSITION) return false;
+    if ((create.file_attributes & ~static_cast<ULONG>(FILE_ATTRIBUTE_VALID_FLAGS)) != 0) return false;
+    if ((create.share_access & ~static_cast<ULONG>(FILE_SHARE_VALID_FLAGS)) != 0) return false;
+    if ((create.options & ~static_cast<ULONG>(FILE_VALID_OPTION_FLAGS)) != 0) return false;
+    if ((create.options & synchronous_options) != 0 && (create.access & SYNCHRONIZE) == 0) return false;
+    if ((create.options & synchronous_options) == synchronous_options) return false;
+    if ((create.options & FILE_DELETE_ON_CLOSE) != 0 && (create.access & DELETE) == 0) return false;
+    if ((create.options & FILE_DIRECTORY_FILE) != 0 && (create.options & FILE_NON_DIRECTORY_FILE) == 0) {
+        const bool makes_or_opens = create.disposition == FILE_CREATE || create.disposition == FILE_OPEN || create.disposition == FILE_OPEN_IF;
+        if (!makes_or_opens) return false;
+    }
+    if ((create.options & FILE_DIRECTORY_FILE) != 0 && (create.options & FILE_NON_DIRECTORY_FILE) != 0) return false;
+    return (create.options & FILE_NO_INTERMEDIATE_BUFFERING) == 0 || (create.access & FILE_APPEND_DATA) == 0;
+}
+
+// The caller's extended attributes, for the driver to read in its own time.
+class EaBuffer {
+public:
+    ~EaBuffer() {
+        if (copy_ != nullptr) ex::free_pool(copy_, 0);
+    }
+    EaBuffer() = default;
+    EaBuffer(const EaBuffer&) = delete;
+    EaBuffer& operator=(const EaBuffer&) = delete;
+    [[nodiscard]] NTSTATUS capture(KPROCESSOR_MODE mode, const void* from, ULONG length) noexcept {
+        if (from == nullptr || length == 0) return STATUS_SUCCESS;
+        copy_ = ex::allocate_pool(NonPagedPoolNx, length, 'aEoI', ex::Fill::none);
+        if (copy_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+        return copy_in(mode, copy_, from, length) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+    }
+    [[nodiscard]] void* get() const noexcept { return copy_; }
+
+private:
+    void* copy_ = nullptr;
+};
+
+NTSTATUS write_results(const Create& create, KPROCESSOR_MODE mode, HANDLE handle, const IO_STATUS_BLOCK& result) noexcept {
+    const bool written = copy_out(mode, create.handle, &handle, sizeof handle) && copy_out(mode, create.status_block, &result, sizeof result);
+    return written ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+}
+
+NTSTATUS create_file(const Create& create) noexcept {
+    const KPROCESSOR_MODE mode = ke::current_thread()->previous_mode;
+    if (mode != KernelMode) {
+        NTSTATUS status = mm::probe_user(create.handle, sizeof(HANDLE), true);
+        if (NT_SUCCESS(status)) status = mm::probe_user(create.status_block, sizeof(IO_STATUS_BLOCK), true);
+        if (!NT_SUCCESS(status)) return status;
+    }
+    if (!valid(create)) return STATUS_INVALID_PARAMETER;
+    LARGE_INTEGER allocation{};
+    if (create.allocation_size != nullptr && !copy_in(mode, &allocation, create.allocation_size, sizeof allocation)) return STATUS_ACCESS_VIOLATION;
+    if (allocation.QuadPart < 0) return STATUS_INVALID_PARAMETER;
+    EaBuffer ea;
+    NTSTATUS status = ea.capture(mode, create.ea_buffer, create.ea_length);
+    if (!NT_SUCCESS(status)) return status;
+    OpenRequest open{create.options, create.disposition, static_cast<USHORT>(create.file_attributes), static_cast<USHORT>(create.share_access),
+                     ea.get(), create.ea_length, create.allocation_size == nullptr ? nullptr : &allocation, nullptr, {}};
+    HANDLE handle = nullptr;
+    // Opening a file always lets its opener see its attributes; a synchronous one can be waited for.
+    status = ob::open_by_name(create.attributes, nullptr, mode, create.access | FILE_READ_ATTRIBUTES, &open, &handle);
+    if (!NT_SUCCESS(status)) return status;
+    return write_results(create, mode, handle, open.result);
+}
+
+// NtCancelIoFileEx: the requests of the current process on this file, all or the one with this status block.
+struct CancelScope {
+    PFILE_OBJECT file;
+    PIO_STATUS_BLOCK status_block;
+};
+
+bool in_scope(PIRP irp, const void* context) noexcept {
+    const auto& scope = *static_cast<const CancelScope*>(context);
+    return irp->Tail.Overlay.OriginalFileObject == scope.file && (scope.status_block == nullptr || irp->UserIosb == scope.status_block);
+}
+
+NTSTATUS cancel_file(HANDLE handle, PIO_STATUS_BLOCK request, PIO_STATUS_BLOCK result, bool whole_process) noexcept {
+    const KPROCESSOR_MODE mode = ke::current_thread()->previous_mode;
+    if (mode != KernelMode) {
+        const NTSTATUS status = mm::probe_user(result, sizeof *result, true);
+        if (!NT_SUCCESS(status)) return status;
+    }
+    void* body = nullptr;
+    const NTSTATUS status = ob::reference_by_handle(handle, 0, &file_type, mode, &body);
+    if (!NT_SUCCESS(status)) return status;
+    const CancelScope scope{static_cast<PFILE_OBJECT>(body), request};
+    bool found = false;
+    ke::Thread& self = *ke::current_thread();
+    if (!whole_process) {
+        found = cancel_matching(self, in_scope, &scope);
+    } else {
+        LIST_ENTRY& threads = self.process->threads;
+        for (LIST_ENTRY* e = threads.Flink; e != &threads; e = e->Flink) {
+            found = cancel_matching(*CONTAINING_RECORD(e, ke::Thread, process_entry), in_scope, &scope) || found;
+        }
+    }
+    ObDereferenceObject(body);
+    const IO_STATUS_BLOCK block{{whole_process && !found ? STATUS_NOT_FOUND : STATUS_SUCCESS}, 0};
+    if (!copy_out(mode, result, &block, sizeof block)) return STATUS_ACCESS_VIOLATION;
+    return block.Status;
+}
+
+} // namespace
+} // namespace dirql::io
+
+using namespace dirql;
+using namespace dirql::io;
+
+extern "C" {
+
+NTSTATUS NTAPI NtCreateFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
+                            PLARGE_INTEGER AllocationSize, ULONG FileAttributes, ULONG ShareAccess, ULONG CreateDisposition, ULONG CreateOptions,
+                            PVOID EaBuffer, ULONG EaLength) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtCreateFile);
+        return create_file({FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, AllocationSize, FileAttributes, ShareAccess, CreateDisposition,
+                            CreateOptions, EaBuffer, EaLength});
+    });
+}
+
+NTSTATUS NTAPI ZwCreateFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
+                            PLARGE_INTEGER AllocationSize, ULONG FileAttributes, ULONG ShareAccess, ULONG CreateDisposition, ULONG CreateOptions,
+                            PVOID EaBuffer, ULONG EaLength) {
+    DIRQL_DOOR(ZwCreateFile);
+    const ke::KernelModeCaller kernel;
+    return NtCreateFile(FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, AllocationSize, FileAttributes, ShareAccess, CreateDisposition,
+                        CreateOptions, EaBuffer, EaLength);
+}
+
+NTSTATUS NTAPI NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
+                          ULONG ShareAccess, ULONG OpenOptions) {
+    return NtCreateFile(FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, nullptr, 0, ShareAccess, FILE_OPEN, OpenOptions, nullptr, 0);
+}
+
+NTSTATUS NTAPI ZwOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
+                          ULONG ShareAccess, ULONG OpenOptions) {
+    DIRQL_DOOR(ZwOpenFile);
+    const ke::KernelModeCaller kernel;
+    return NtOpenFile(FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, ShareAccess, OpenOptions);
+}
+
+NTSTATUS NTAPI NtCancelIoFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtCancelIoFile);
+        return cancel_file(FileHandle, nullptr, IoStatusBlock, false);
+    });
+}
+
+NTSTATUS NTAPI NtCancelIoFileEx(HANDLE FileHandle, PIO_STATUS_BLOCK IoRequestToCancel, PIO_STATUS_BLOCK IoStatusBlock) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtCancelIoFileEx);
+        return cancel_file(FileHandle, IoRequestToCancel, IoStatusBlock, true);
+    });
+}
+}

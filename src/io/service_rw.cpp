@@ -1,0 +1,137 @@
+// NtReadFile and NtWriteFile.
+//
+// Where the transfer begins: the caller's offset; for a synchronous file without one, the file's own position, which the
+// transfer moves; FILE_WRITE_TO_END_OF_FILE and FILE_USE_FILE_POINTER_POSITION as offsets of their own.
+#include "diag/trace.hpp"
+#include "io/file.hpp"
+#include "io/request.hpp"
+#include "io/user_memory.hpp"
+#include "ke/export_door.hpp"
+#include "ke/system_service.hpp"
+#include "mm/probe.hpp"
+
+namespace dirql::io {
+namespace {
+
+struct Transfer {
+    HANDLE file;
+    HANDLE event;
+    PIO_APC_ROUTINE apc_routine;
+    PVOID apc_context;
+    PIO_STATUS_BLOCK status_block;
+    PVOID buffer;
+    ULONG length;
+    PLARGE_INTEGER offset;
+    PULONG key;
+    bool write;
+};
+
+template <class T> NTSTATUS capture(KPROCESSOR_MODE mode, const T* from, T& to) noexcept {
+    return from == nullptr || copy_in(mode, &to, from, sizeof to) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+}
+
+constexpr LONGLONG special_offset(ULONG low) noexcept { return static_cast<LONGLONG>(0xFFFF'FFFF'0000'0000 | low); }
+
+// STATUS_INVALID_PARAMETER: an asynchronous file needs an offset; a negative one means nothing.
+NTSTATUS choose_offset(const FileRequest& request, const Transfer& transfer, LARGE_INTEGER& offset) noexcept {
+    PFILE_OBJECT file = request.file();
+    const bool own_position = transfer.offset == nullptr || offset.QuadPart == special_offset(FILE_USE_FILE_POINTER_POSITION);
+    if (own_position) {
+        if (is_synchronous(file)) {
+            offset = file->CurrentByteOffset;
+        } else if (transfer.offset != nullptr || (file->Flags & (FO_NAMED_PIPE | FO_MAILSLOT)) == 0) {
+            return STATUS_INVALID_PARAMETER;
+        } else {
+            offset.QuadPart = 0;
+        }
+        return STATUS_SUCCESS;
+    }
+    if (offset.QuadPart >= 0) return STATUS_SUCCESS;
+    return transfer.write && offset.QuadPart == special_offset(FILE_WRITE_TO_END_OF_FILE) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+NTSTATUS make_buffers(FileRequest& request, const Transfer& transfer) noexcept {
+    const ULONG flags = request.device()->Flags;
+    if (transfer.length == 0 && (flags & (DO_BUFFERED_IO | DO_DIRECT_IO)) != 0) return STATUS_SUCCESS;
+    if ((flags & DO_BUFFERED_IO) != 0) {
+        return transfer.write ? request.make_system_buffer(transfer.length, transfer.buffer, transfer.length, nullptr, 0)
+                              : request.make_system_buffer(transfer.length, nullptr, 0, transfer.buffer, transfer.length);
+    }
+    if ((flags & DO_DIRECT_IO) != 0) return request.make_mdl(transfer.buffer, transfer.length, transfer.write ? IoReadAccess : IoWriteAccess);
+    request.irp()->UserBuffer = transfer.buffer;
+    return STATUS_SUCCESS;
+}
+
+// A bad buffer is the caller's error before any driver sees it.
+NTSTATUS check_buffer(const FileRequest& request, const Transfer& transfer) noexcept {
+    return request.mode() == KernelMode ? STATUS_SUCCESS : mm::probe_user(transfer.buffer, transfer.length, !transfer.write);
+}
+
+// A handle that may only append writes at the end, wherever it says.
+ACCESS_MASK access_for(const Transfer& transfer) noexcept { return transfer.write ? 0 : FILE_READ_DATA; }
+
+NTSTATUS transfer_file(const Transfer& transfer) noexcept {
+    FileRequest request;
+    NTSTATUS status = request.begin(transfer.file, access_for(transfer), transfer.event, transfer.status_block);
+    if (!NT_SUCCESS(status)) return status;
+    if (transfer.write && request.mode() != KernelMode && (request.granted() & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == 0) return STATUS_ACCESS_DENIED;
+    LARGE_INTEGER offset{};
+    ULONG key = 0;
+    if (status = capture(request.mode(), transfer.offset, offset); !NT_SUCCESS(status)) return status;
+    if (status = capture(request.mode(), transfer.key, key); !NT_SUCCESS(status)) return status;
+    if (status = check_buffer(request, transfer); !NT_SUCCESS(status)) return status;
+    if (status = request.make_irp(transfer.write ? IRP_MJ_WRITE : IRP_MJ_READ); status != STATUS_SUCCESS) return status;
+    if (status = choose_offset(request, transfer, offset); !NT_SUCCESS(status)) return status;
+    if (transfer.write && (request.granted() & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == FILE_APPEND_DATA) {
+        offset.QuadPart = special_offset(FILE_WRITE_TO_END_OF_FILE);
+    }
+    request.irp()->Flags |= transfer.write ? IRP_WRITE_OPERATION : IRP_READ_OPERATION;
+    PIO_STACK_LOCATION next = request.next();
+    static_assert(offsetof(IO_STACK_LOCATION, Parameters.Read.ByteOffset) == offsetof(IO_STACK_LOCATION, Parameters.Write.ByteOffset));
+    next->Parameters.Read.Length = transfer.length;
+    next->Parameters.Read.Key = key;
+    next->Parameters.Read.ByteOffset = offset;
+    if (transfer.write && (request.file()->Flags & FO_WRITE_THROUGH) != 0) next->Flags |= SL_WRITE_THROUGH;
+    if (status = make_buffers(request, transfer); !NT_SUCCESS(status)) return status;
+    request.set_apc(transfer.apc_routine, transfer.apc_context);
+    return request.send();
+}
+
+} // namespace
+} // namespace dirql::io
+
+using namespace dirql;
+using namespace dirql::io;
+
+extern "C" {
+
+NTSTATUS NTAPI NtReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer,
+                          ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtReadFile);
+        return transfer_file({FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, ByteOffset, Key, false});
+    });
+}
+
+NTSTATUS NTAPI NtWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer,
+                           ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtWriteFile);
+        return transfer_file({FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, ByteOffset, Key, true});
+    });
+}
+
+NTSTATUS NTAPI ZwReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer,
+                          ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key) {
+    DIRQL_DOOR(ZwReadFile);
+    const ke::KernelModeCaller kernel;
+    return NtReadFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, ByteOffset, Key);
+}
+
+NTSTATUS NTAPI ZwWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer,
+                           ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key) {
+    DIRQL_DOOR(ZwWriteFile);
+    const ke::KernelModeCaller kernel;
+    return NtWriteFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, ByteOffset, Key);
+}
+}

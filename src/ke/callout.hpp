@@ -1,0 +1,143 @@
+// The callout door: every call from the kernel into driver code passes here.
+//
+// It starts the callout's budget of virtual time, and holds what must be the same afterwards against what it was before: the
+// IRQL, the thread's critical and guarded regions, the number of spin locks held. When tracing is on it records the call.
+#pragma once
+
+#include "ke/clock.hpp"
+#include "ke/machine.hpp"
+#include "ke/processor.hpp"
+#include "ke/thread.hpp"
+
+#include <bit>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+namespace dirql::ke {
+
+enum class CalloutKind : std::uint8_t {
+    driver_entry,
+    dispatch,
+    fast_io,
+    completion,
+    cancel,
+    start_io,
+    dpc,
+    timer,
+    work_item,
+    reinitialize,
+    unload,
+    system_thread,
+    other,
+};
+
+// What a reader of a report or a trace wants to know about the call.
+struct CalloutSite {
+    CalloutKind kind;
+    const void* routine;
+    PDEVICE_OBJECT device = nullptr;
+    PIRP irp = nullptr;
+};
+
+// The state that driver code must leave as it found it.
+class CalloutState {
+public:
+    explicit CalloutState(const Processor* processor) noexcept
+        : irql_(processor->irql), held_(processor->held.count), regions_(regions_of(*processor->current)) {}
+
+    [[nodiscard]] bool same(const Processor* processor) const noexcept {
+        return ((processor->irql ^ irql_) | (processor->held.count ^ held_) | (regions_of(*processor->current) ^ regions_)) == 0;
+    }
+    [[nodiscard]] KIRQL irql() const noexcept { return irql_; }
+    [[nodiscard]] std::uint32_t held() const noexcept { return held_; }
+    [[nodiscard]] std::uint32_t regions() const noexcept { return regions_; }
+
+    // Both disable counts as one word.
+    static std::uint32_t regions_of(const Thread& thread) noexcept {
+        std::uint32_t both;
+        static_assert(offsetof(Thread, special_apc_disable) == offsetof(Thread, kernel_apc_disable) + 2);
+        std::memcpy(&both, &thread.kernel_apc_disable, sizeof both);
+        return both;
+    }
+
+private:
+    KIRQL irql_;
+    std::uint32_t held_;
+    std::uint32_t regions_;
+};
+
+[[noreturn, gnu::cold]] void callout_violation(const CalloutSite& site, const CalloutState& before) noexcept;
+// Stops the machine: at DISPATCH_LEVEL and above with bug check 0x133, below as a stall.
+[[noreturn, gnu::cold]] void callout_budget_exceeded(Processor& processor) noexcept;
+
+// Starts the budget with the outermost callout of a flow.
+inline void enter_callout(Processor* processor) noexcept {
+    if (processor->callout_depth++ != 0) return;
+    processor->callout_deadline = processor->now + processor->machine->options.callout_budget;
+    if (processor->callout_deadline < processor->horizon) processor->horizon = processor->callout_deadline;
+}
+
+// `depth` is what it was before: an exception may have skipped the ends of inner callouts.
+inline void leave_callout(Processor* processor, std::uint8_t depth) noexcept {
+    processor->callout_depth = depth;
+    if (depth == 0) processor->callout_deadline = never;
+    charge(processor, cost::callout);
+}
+
+// Dispatch and completion routines, DriverEntry and Unload are recorded by io, which knows more of them.
+void trace_callout_entry(const CalloutSite& site) noexcept;
+// `status`: null when the routine returns none.
+void trace_callout_exit(const CalloutSite& site, const NTSTATUS* status) noexcept;
+
+template <class Function, class... Arguments>
+inline auto checked_callout(const CalloutSite& site, Function function, Arguments... arguments) noexcept {
+    Processor* processor = current_processor();
+    const CalloutState before(processor);
+    const std::uint8_t depth = processor->callout_depth;
+    enter_callout(processor);
+    if constexpr (std::is_void_v<std::invoke_result_t<Function, Arguments...>>) {
+        function(arguments...);
+        processor = current_processor();
+        if (!before.same(processor)) [[unlikely]] callout_violation(site, before);
+        leave_callout(processor, depth);
+    } else {
+        const auto result = function(arguments...);
+        processor = current_processor();
+        if (!before.same(processor)) [[unlikely]] callout_violation(site, before);
+        leave_callout(processor, depth);
+        return result;
+    }
+}
+
+template <class Function, class... Arguments>
+[[gnu::cold, gnu::noinline]] auto traced_callout(const CalloutSite& site, Function function, Arguments... arguments) noexcept {
+    using Result = std::invoke_result_t<Function, Arguments...>;
+    trace_callout_entry(site);
+    if constexpr (std::is_void_v<Result>) {
+        checked_callout(site, function, arguments...);
+        trace_callout_exit(site, nullptr);
+    } else {
+        const Result result = checked_callout(site, function, arguments...);
+        if constexpr (std::is_same_v<Result, NTSTATUS>) {
+            trace_callout_exit(site, &result);
+        } else {
+            trace_callout_exit(site, nullptr);
+        }
+        return result;
+    }
+}
+
+// Calls driver code.
+template <class Function, class... Arguments>
+inline auto callout(const CalloutSite& site, Function function, Arguments... arguments) noexcept {
+    if (current_processor()->trace_on != 0) [[unlikely]] return traced_callout(site, function, arguments...);
+    return checked_callout(site, function, arguments...);
+}
+
+inline void callout_dpc(Processor&, PKDEFERRED_ROUTINE routine, PKDPC dpc, void* context, void* argument1, void* argument2) noexcept {
+    const CalloutSite site{CalloutKind::dpc, reinterpret_cast<const void*>(routine)};
+    callout(site, routine, dpc, context, argument1, argument2);
+}
+
+} // namespace dirql::ke

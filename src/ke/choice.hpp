@@ -1,0 +1,29 @@
+// The choice door: the one source of nondeterminism in a machine.
+//
+// Every decision that a real computer leaves to chance (which thread runs, for how long, which processor is faster) is asked
+// here, with its kind, so that a run is a pure function of (images, options, seed) and a later explorer can enumerate.
+#pragma once
+
+#include <cstdint>
+
+namespace dirql::ke {
+
+enum class ChoiceKind : std::uint8_t {
+    turn_length, // how long a thread or processor runs before another may
+    thread,      // which of several ready threads of one priority
+    processor,   // which of several runnable processors
+};
+
+class Choice {
+public:
+    void seed(std::uint64_t seed) noexcept { state_ = seed; }
+    // A number in [0, bound). bound > 0.
+    [[nodiscard]] std::uint32_t pick(ChoiceKind kind, std::uint32_t bound) noexcept;
+    [[nodiscard]] std::uint64_t choices_made() const noexcept { return made_; }
+
+private:
+    std::uint64_t state_;
+    std::uint64_t made_;
+};
+
+} // namespace dirql::ke

@@ -1,0 +1,86 @@
+#include "ke/irql.hpp"
+
+#include "diag/trace.hpp"
+#include "ke/apc.hpp"
+#include "ke/dpc.hpp"
+#include "ke/export_door.hpp"
+#include "ke/scheduler.hpp"
+
+#include <bit>
+
+namespace dirql::ke {
+namespace {
+
+bool pending_above(const Processor* processor, KIRQL level) noexcept { return processor->pending >> (level + 1) != 0; }
+
+// DPCs and the reschedule share DISPATCH_LEVEL's bit.
+Processor* deliver_dispatch(Processor* processor) noexcept {
+    processor->irql = DISPATCH_LEVEL;
+    processor->pending &= ~(1u << DISPATCH_LEVEL);
+    retire_dpcs(processor);
+    if (processor->reschedule != 0) swap_context();
+    return current_processor();
+}
+
+} // namespace
+
+Processor* deliver_pending(Processor* processor, KIRQL target) noexcept {
+    if (processor->machine->host_stands_in) { // it waits for the next run
+        processor->irql = target;
+        return processor;
+    }
+    while (pending_above(processor, target)) {
+        DIRQL_TRACE_ON(processor, interrupt, .value = static_cast<std::uint64_t>(std::bit_width(processor->pending) - 1));
+        if ((processor->pending >> DISPATCH_LEVEL & 1) != 0 && target < DISPATCH_LEVEL) {
+            processor = deliver_dispatch(processor);
+        } else {
+            processor->irql = APC_LEVEL;
+            processor->pending &= ~(1u << APC_LEVEL);
+            deliver_kernel_apcs(*processor->current);
+            processor = current_processor();
+        }
+    }
+    processor->irql = target;
+    return processor;
+}
+
+} // namespace dirql::ke
+
+using namespace dirql::ke;
+
+extern "C" {
+
+KIRQL NTAPI KeGetCurrentIrql(void) {
+    const Processor* processor = current_processor();
+    return processor == nullptr ? PASSIVE_LEVEL : processor->irql;
+}
+
+KIRQL NTAPI KfRaiseIrql(KIRQL NewIrql) {
+    DIRQL_DOOR(KfRaiseIrql);
+    Processor* processor = current_processor();
+    if (NewIrql < processor->irql || NewIrql > HIGH_LEVEL) [[unlikely]] {
+        bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x30, processor->irql, NewIrql, 0,
+                  {.rule = "KeRaiseIrql was asked for a level below the current one", .document = "KeRaiseIrql macro (wdm.h)"});
+    }
+    DIRQL_TRACE_ON(processor, irql_change, .value = NewIrql, .text = "KeRaiseIrql");
+    return raise_irql(processor, NewIrql);
+}
+
+KIRQL NTAPI KeRaiseIrqlToDpcLevel(void) {
+    DIRQL_DOOR(KeRaiseIrqlToDpcLevel);
+    Processor* processor = current_processor();
+    DIRQL_TRACE_ON(processor, irql_change, .value = DISPATCH_LEVEL, .text = "KeRaiseIrqlToDpcLevel");
+    return raise_irql(processor, DISPATCH_LEVEL);
+}
+
+void NTAPI KeLowerIrql(KIRQL NewIrql) {
+    DIRQL_DOOR(KeLowerIrql);
+    Processor* processor = current_processor();
+    if (NewIrql > processor->irql) [[unlikely]] {
+        bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x31, processor->irql, NewIrql, 0,
+                  {.rule = "KeLowerIrql was asked for a level above the current one", .document = "KeLowerIrql function (wdm.h)"});
+    }
+    DIRQL_TRACE_ON(processor, irql_change, .value = NewIrql, .text = "KeLowerIrql");
+    lower_irql(processor, NewIrql);
+}
+}

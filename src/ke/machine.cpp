@@ -1,0 +1,103 @@
+#include "ke/machine.hpp"
+
+#include "ke/clock.hpp"
+#include "ke/scheduler.hpp"
+#include "ke/trap.hpp"
+
+#include <algorithm>
+
+namespace dirql::ke {
+namespace {
+
+constexpr std::size_t arena_chunk_pages = 8;
+
+bool create_idle_thread(Machine& machine, Processor& processor) noexcept {
+    Thread* thread = machine.allocate<Thread>();
+    if (thread == nullptr) return false;
+    const auto loop = reinterpret_cast<PKSTART_ROUTINE>(idle_loop);
+    if (!initialize_thread(machine, *thread, {"Idle", machine.system_process, 0, loop, &processor, nullptr})) return false;
+    thread->state = ThreadState::running;
+    thread->processor = &processor;
+    thread->affinity = std::uint64_t{1} << processor.number;
+    thread->fiber.entry = [](void* self) { idle_loop(static_cast<Thread*>(self)->start_context); };
+    processor.idle_thread = processor.current = thread;
+    return true;
+}
+
+bool create_processor(Machine& machine, unsigned number) noexcept {
+    Processor* processor = machine.allocate<Processor>();
+    if (processor == nullptr) return false;
+    processor->machine = &machine;
+    processor->number = number;
+    processor->irql = DISPATCH_LEVEL; // idle
+    processor->horizon = never;
+    processor->callout_deadline = never;
+    processor->trace_on = machine.recorder != nullptr;
+    for (LIST_ENTRY& list : processor->ready) InitializeListHead(&list);
+    machine.processors[number] = processor;
+    return make_kernel_stack(machine, processor->dpc_stack_low, processor->dpc_stack_top) &&
+           make_kernel_stack(machine, processor->trap_stack_low, processor->trap_stack_top) && create_idle_thread(machine, *processor);
+}
+
+} // namespace
+
+// Alignment: 64, so that processors and threads do not share cache lines.
+void* Machine::allocate(std::size_t bytes) noexcept {
+    bytes = (bytes + 63) & ~std::size_t{63};
+    if (bytes > arena_left) {
+        const std::size_t pages = std::max(pages_for(bytes), arena_chunk_pages);
+        std::byte* memory = slot->allocate_pages(pages);
+        if (memory == nullptr) return nullptr;
+        arena_next = memory;
+        arena_left = pages * page_size;
+    }
+    void* result = arena_next;
+    arena_next += bytes;
+    arena_left -= bytes;
+    return result;
+}
+
+Machine* create_machine(Slot& slot, const MachineOptions& options, HostInterface* host) noexcept {
+    auto* machine = reinterpret_cast<Machine*>(slot.allocate_pages(pages_for(sizeof(Machine))));
+    if (machine == nullptr) return nullptr;
+    machine->options = options;
+    machine->slot = &slot;
+    machine->host = host;
+    machine->choice.seed(options.seed);
+    machine->next_timer = never;
+    machine->processor_count = std::clamp(options.processors, 1u, max_processors);
+    InitializeListHead(&machine->timers);
+    InitializeListHead(&machine->processes);
+    machine->system_process = machine->allocate<Process>();
+    if (machine->system_process == nullptr) return nullptr;
+    InitializeListHead(&machine->system_process->threads);
+    initialize_process(*machine, *machine->system_process, "System");
+    for (unsigned i = 0; i < machine->processor_count; ++i) {
+        if (!create_processor(*machine, i)) return nullptr;
+    }
+    return machine;
+}
+
+bool add_code_range(Machine& machine, const CodeRange& range) noexcept {
+    if (machine.image_count == Machine::max_images) return false;
+    machine.images[machine.image_count++] = range;
+    return true;
+}
+
+void remove_code_range(Machine& machine, std::uintptr_t begin) noexcept {
+    for (unsigned i = 0; i < machine.image_count; ++i) {
+        if (machine.images[i].begin != begin) continue;
+        std::copy(machine.images + i + 1, machine.images + machine.image_count, machine.images + i);
+        --machine.image_count;
+        return;
+    }
+}
+
+const CodeRange* find_code_range(const Machine& machine, std::uintptr_t address) noexcept {
+    for (unsigned i = 0; i < machine.image_count; ++i) {
+        if (address - machine.images[i].begin < machine.images[i].end - machine.images[i].begin) return &machine.images[i];
+    }
+    return nullptr;
+}
+
+} // namespace dirql::ke

@@ -1,0 +1,109 @@
+#include "ke/processor.hpp"
+
+#include "ke/clock.hpp"
+#include "ke/export_door.hpp"
+#include "ke/host_section.hpp"
+#include "ke/irql.hpp"
+#include "ke/scheduler.hpp"
+#include "ke/timer.hpp"
+
+extern "C" {
+thread_local dirql::ke::Processor* dirql_current_processor = nullptr;
+thread_local unsigned dirql_host_sections = 0;
+}
+
+using namespace dirql::ke;
+
+extern "C" {
+
+PKTHREAD NTAPI KeGetCurrentThread(VOID) { return as_kthread(current_thread()); }
+
+ULONG NTAPI KeGetCurrentProcessorNumber(VOID) {
+    DIRQL_DOOR(KeGetCurrentProcessorNumber);
+    return current_processor()->number;
+}
+
+ULONG NTAPI KeGetCurrentProcessorNumberEx(PPROCESSOR_NUMBER ProcNumber) {
+    DIRQL_DOOR(KeGetCurrentProcessorNumberEx);
+    const ULONG number = current_processor()->number;
+    if (ProcNumber != nullptr) *ProcNumber = {0, static_cast<UCHAR>(number), 0};
+    return number;
+}
+
+ULONG NTAPI KeQueryActiveProcessorCount(PKAFFINITY ActiveProcessors) {
+    DIRQL_DOOR(KeQueryActiveProcessorCount);
+    const unsigned count = current_machine().processor_count;
+    if (ActiveProcessors != nullptr) *ActiveProcessors = count == 64 ? ~KAFFINITY{0} : (KAFFINITY{1} << count) - 1;
+    return count;
+}
+
+ULONG NTAPI KeQueryMaximumProcessorCount(VOID) {
+    DIRQL_DOOR(KeQueryMaximumProcessorCount);
+    return current_machine().processor_count;
+}
+
+KAFFINITY NTAPI KeQueryActiveProcessors(VOID) {
+    DIRQL_DOOR(KeQueryActiveProcessors);
+    KAFFINITY active = 0;
+    KeQueryActiveProcessorCount(&active);
+    return active;
+}
+
+// YieldProcessor: a hint that the code spins. Lets the other processors go on.
+VOID NTAPI dirql_yield_processor(VOID) {
+    Processor* processor = current_processor();
+    if (processor != nullptr) charge(processor, cost::yield);
+}
+
+// Each basic block of driver code that `dirql cc` builds begins with this call.
+void __sanitizer_cov_trace_pc(void);
+__attribute__((visibility("default"))) void __sanitizer_cov_trace_pc(void) {
+    Processor* processor = current_processor();
+    if (processor != nullptr) [[likely]] charge(processor, cost::block);
+}
+
+VOID NTAPI KeStallExecutionProcessor(ULONG MicroSeconds) {
+    DIRQL_DOOR(KeStallExecutionProcessor);
+    charge(current_processor(), std::uint64_t{MicroSeconds} * 1000);
+}
+
+LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency) {
+    DIRQL_DOOR(KeQueryPerformanceCounter);
+    if (PerformanceFrequency != nullptr) PerformanceFrequency->QuadPart = 10'000'000; // as Windows 10 says it: 10 MHz
+    LARGE_INTEGER now;
+    now.QuadPart = static_cast<LONGLONG>(interrupt_time(current_machine()));
+    return now;
+}
+
+ULONGLONG NTAPI KeQueryInterruptTime(VOID) {
+    DIRQL_DOOR(KeQueryInterruptTime);
+    return interrupt_time(current_machine());
+}
+
+ULONGLONG NTAPI KeQueryInterruptTimePrecise(PULONG64 QpcTimeStamp) {
+    DIRQL_DOOR(KeQueryInterruptTimePrecise);
+    const std::uint64_t now = interrupt_time(current_machine());
+    *QpcTimeStamp = now;
+    return now;
+}
+
+VOID NTAPI KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime) {
+    DIRQL_DOOR(KeQuerySystemTimePrecise);
+    CurrentTime->QuadPart = boot_system_time + static_cast<LONGLONG>(interrupt_time(current_machine()));
+}
+
+VOID NTAPI KeQuerySystemTime(PLARGE_INTEGER CurrentTime) {
+    DIRQL_DOOR(KeQuerySystemTime);
+    CurrentTime->QuadPart = boot_system_time + static_cast<LONGLONG>(interrupt_time(current_machine()));
+}
+
+VOID NTAPI KeQueryTickCount(PLARGE_INTEGER CurrentCount) {
+    DIRQL_DOOR(KeQueryTickCount);
+    CurrentCount->QuadPart = static_cast<LONGLONG>(current_machine().time() / clock_interval_ns);
+}
+
+ULONG NTAPI KeQueryTimeIncrement(VOID) {
+    DIRQL_DOOR(KeQueryTimeIncrement);
+    return clock_interval_ns / ns_per_tick;
+}
+}

@@ -1,0 +1,126 @@
+#include "ke/stop.hpp"
+
+#include "diag/trace.hpp"
+#include "ke/clock.hpp"
+#include "ke/export_door.hpp"
+#include "ke/machine.hpp"
+#include "ke/scheduler.hpp"
+#include "ke/trap.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace dirql::ke {
+namespace {
+
+struct StackBounds {
+    const std::byte* low;
+    const std::byte* top;
+    [[nodiscard]] bool holds(std::uint64_t address) const noexcept {
+        return address >= reinterpret_cast<std::uint64_t>(low) && address + 16 <= reinterpret_cast<std::uint64_t>(top);
+    }
+};
+
+// A frame pointer is followed only inside a stack of this flow.
+bool on_a_stack(const Processor& processor, std::uint64_t address) noexcept {
+    const Thread& thread = *processor.current;
+    const StackBounds stacks[] = {{thread.kernel_stack_low, thread.kernel_stack_top},
+                                  {processor.dpc_stack_low, processor.dpc_stack_top},
+                                  {processor.trap_stack_low, processor.trap_stack_top}};
+    for (const StackBounds& stack : stacks) {
+        if (stack.holds(address)) return (address & 7) == 0;
+    }
+    return false;
+}
+
+Stop& begin_stop(Processor& processor, StopKind kind) noexcept {
+    Machine& machine = *processor.machine;
+    Stop& stop = machine.stop;
+    machine.stopping = true;
+    stop.kind = kind;
+    stop.irql = processor.irql;
+    stop.processor = processor.number;
+    stop.thread = processor.current;
+    return stop;
+}
+
+// The machine is over; the executor sees to the rest.
+[[noreturn]] void leave_machine() noexcept {
+    yield_to_executor();
+    __builtin_unreachable(); // resumed only to unwind, which yield_to_executor does
+}
+
+} // namespace
+
+void record_stack(Machine& machine, Stop& stop, std::uint64_t rip, std::uint64_t rbp) noexcept {
+    const Processor& processor = *machine.running;
+    stop.frame_count = 0;
+    if (rip != 0) stop.frames[stop.frame_count++] = rip;
+    while (stop.frame_count < max_stack_trace && on_a_stack(processor, rbp)) {
+        std::uint64_t frame[2];
+        std::memcpy(frame, reinterpret_cast<const void*>(rbp), sizeof frame);
+        if (frame[1] == 0) break;
+        stop.frames[stop.frame_count++] = frame[1];
+        if (frame[0] == rbp) break;
+        rbp = frame[0];
+    }
+}
+
+void bug_check(std::uint32_t code, std::uint64_t p1, std::uint64_t p2, std::uint64_t p3, std::uint64_t p4, const BugCheckDetails& details) noexcept {
+    Processor* processor = current_processor();
+    if (processor == nullptr || processor->machine->host_stands_in) { // no flow of a machine: an error of dirql or of its host
+        std::fprintf(stderr, "dirql: bug check 0x%08X (0x%llX, 0x%llX, 0x%llX, 0x%llX) outside of a run: %s\n", code, static_cast<unsigned long long>(p1),
+                     static_cast<unsigned long long>(p2), static_cast<unsigned long long>(p3), static_cast<unsigned long long>(p4),
+                     details.rule == nullptr ? "" : details.rule);
+        std::abort();
+    }
+    if (processor->machine->stopping) leave_machine(); // the first one counts
+    DIRQL_TRACE_ON(processor, bug_check, .irp = details.irp, .object = details.device, .code = code, .text = details.rule == nullptr ? "" : details.rule);
+    Stop& stop = begin_stop(*processor, StopKind::bug_check);
+    stop.code = code;
+    stop.parameters[0] = p1;
+    stop.parameters[1] = p2;
+    stop.parameters[2] = p3;
+    stop.parameters[3] = p4;
+    stop.rule = details.rule;
+    stop.document = details.document;
+    stop.irp = details.irp;
+    stop.device = details.device;
+    if (details.name != nullptr) std::strncpy(stop.text, details.name, sizeof stop.text - 1);
+    if (stop.frame_count == 0) { // a trap has recorded the stack of the fault already
+        record_stack(*processor->machine, stop, 0, reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
+    }
+    leave_machine();
+}
+
+void stop_stalled(const char* why) noexcept {
+    Processor* processor = current_processor();
+    if (processor->machine->stopping) leave_machine();
+    Stop& stop = begin_stop(*processor, StopKind::stall);
+    stop.rule = why;
+    if (stop.frame_count == 0) record_stack(*processor->machine, stop, 0, reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
+    leave_machine();
+}
+
+void irql_violation(const ExportRule& rule, Processor* processor) noexcept {
+    const bool too_high = processor->irql > rule.irql_max;
+    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, too_high ? 0x00020003 : 0x00020011, processor->irql, too_high ? rule.irql_max : rule.irql_min, 0,
+              {.rule = too_high ? "an export was called above the IRQL that its document allows"
+                                : "an export was called below the IRQL that its document demands",
+               .document = rule.name, .name = rule.name});
+}
+
+} // namespace dirql::ke
+
+using namespace dirql::ke;
+
+extern "C" {
+
+VOID NTAPI KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR BugCheckParameter2, ULONG_PTR BugCheckParameter3,
+                        ULONG_PTR BugCheckParameter4) {
+    bug_check(BugCheckCode, BugCheckParameter1, BugCheckParameter2, BugCheckParameter3, BugCheckParameter4);
+}
+
+VOID NTAPI KeBugCheck(ULONG BugCheckCode) { bug_check(BugCheckCode); }
+}

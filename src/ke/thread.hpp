@@ -1,0 +1,125 @@
+// Threads and processes as the kernel proper sees them; ps and io hang their own state on them.
+#pragma once
+
+#include "ke/fiber.hpp"
+#include "ke/processor.hpp"
+#include "ke/seh.hpp"
+
+#include <ntifs.h>
+
+#include <cstdint>
+
+namespace dirql::ke {
+
+enum class ThreadState : std::uint8_t { initialized, ready, running, waiting, terminated };
+
+struct Process {
+    DISPATCHER_HEADER header;
+    LIST_ENTRY threads;    // Thread::process_entry
+    LIST_ENTRY all_entry;  // Machine::processes
+    std::uint64_t id;
+    std::byte* arena;      // the process's stretch of the user half, null for the system process
+    std::size_t arena_size;
+    void* ob;              // the handle table
+    void* ps;
+    char name[32];
+};
+
+// Which of a thread's two kinds of code runs: the sides of the system-service door.
+enum class Side : std::uint8_t { user, kernel };
+
+struct Thread {
+    DISPATCHER_HEADER header; // signalled when the thread has ended
+
+    // Hot: what a system service and the completion of its IRP touch.
+    std::int16_t kernel_apc_disable;  // critical regions, as a negative count like NT's
+    std::int16_t special_apc_disable; // guarded regions
+    Side side;
+    KPROCESSOR_MODE previous_mode;
+    ThreadState state;
+    std::int8_t priority;
+    std::int8_t base_priority;
+    std::uint8_t kernel_apc_pending;
+    std::uint8_t kernel_apc_in_progress;
+    std::uint8_t is_system;           // no user side
+    LIST_ENTRY irp_list;              // io: IRPs issued by this thread
+    std::byte* kernel_stack_low;
+    std::byte* kernel_stack_top;
+    void* door;                       // where the user side waits for the system service under way
+    std::uint8_t service_depth;       // system services under way: callbacks and Zw calls nest
+
+    LIST_ENTRY apcs[2];               // by mode: KernelMode, UserMode
+    std::uint8_t user_apc_pending;
+
+    // Waiting.
+    NTSTATUS wait_status;
+    KIRQL wait_irql;
+    KPROCESSOR_MODE wait_mode;
+    std::uint8_t wait_alertable;
+    std::uint8_t wait_count;
+    std::uint8_t wait_type;
+    std::uint8_t wait_reason;
+    PKWAIT_BLOCK wait_blocks;
+    KWAIT_BLOCK own_wait_blocks[THREAD_WAIT_OBJECTS + 1];
+    KTIMER wait_timer;
+    std::uint8_t wait_timer_used;
+
+    // Scheduling.
+    LIST_ENTRY ready_entry;           // Processor::ready
+    Processor* processor;             // where it runs or last ran
+    std::uint64_t affinity;
+    std::uint64_t turn;               // ns of its turn used up
+
+    // Stopping the machine: the executor resumes application threads once more, to unwind.
+    std::uint8_t unwind;
+    std::uint8_t started;
+    std::uint8_t door_throws;         // what the unwound system service does at its door
+
+    Process* process;
+    LIST_ENTRY process_entry;
+    LIST_ENTRY mutants;               // KMUTANTs it owns
+    std::uint64_t id;
+    NTSTATUS exit_status;
+    PKSTART_ROUTINE start_routine;
+    void* start_context;
+    void (*user_body)(void* context); // application threads: what runs on the user stack
+    std::byte* user_stack_low;
+    std::byte* user_stack_top;
+    void* io;                         // upper layers' state
+    void* ps;
+    char name[32];
+    Fiber fiber;
+    SehState seh;                     // of the kernel side
+    SehState user_seh;                // of the user side: no handler of one side catches for the other
+};
+
+[[nodiscard]] inline Thread* current_thread() noexcept { return current_processor()->current; }
+[[nodiscard]] inline Thread* thread_of(PKTHREAD thread) noexcept { return reinterpret_cast<Thread*>(thread); }
+[[nodiscard]] inline PKTHREAD as_kthread(Thread* thread) noexcept { return reinterpret_cast<PKTHREAD>(thread); }
+
+struct ThreadStart {
+    const char* name;
+    Process* process;
+    KPRIORITY priority;
+    // Exactly one of the two: a kernel routine, or an application's body on a user stack.
+    PKSTART_ROUTINE routine;
+    void* context;
+    void (*user_body)(void* context);
+};
+
+// Initialises a zeroed Thread and makes its stacks. False when memory is short.
+[[nodiscard]] bool initialize_thread(Machine& machine, Thread& thread, const ThreadStart& start) noexcept;
+// Makes it ready to run.
+void start_thread(Thread& thread) noexcept;
+// The current thread ends: first the upper layers' rundown (Machine::hooks), then it leaves its processor for good.
+[[noreturn]] void exit_current_thread(NTSTATUS status) noexcept;
+// Gives the stacks of an ended thread back.
+void release_thread_stacks(Machine& machine, Thread& thread) noexcept;
+
+// A stack in the system half with a guard page below it.
+[[nodiscard]] bool make_kernel_stack(Machine& machine, std::byte*& low, std::byte*& top) noexcept;
+void free_kernel_stack(Machine& machine, std::byte* low, std::byte* top) noexcept;
+
+void initialize_process(Machine& machine, Process& process, const char* name) noexcept;
+
+} // namespace dirql::ke

@@ -1,0 +1,130 @@
+#include "ke/timer.hpp"
+
+#include "diag/trace.hpp"
+#include "ke/clock.hpp"
+#include "ke/dpc.hpp"
+#include "ke/export_door.hpp"
+#include "ke/irql.hpp"
+#include "ke/scheduler.hpp"
+#include "ke/wait.hpp"
+
+namespace dirql::ke {
+namespace {
+
+KTIMER& timer_of(LIST_ENTRY* entry) noexcept { return *CONTAINING_RECORD(entry, KTIMER, TimerListEntry); }
+
+// KTIMER::DueTime holds the expiration in 100 ns of interrupt time, as on NT.
+std::uint64_t due_ns(const KTIMER& timer) noexcept { return timer.DueTime.QuadPart * ns_per_tick; }
+
+void note_first(Machine& machine) noexcept {
+    machine.next_timer = IsListEmpty(&machine.timers) ? never : due_ns(timer_of(machine.timers.Flink));
+}
+
+// Timers usually end up near the end: the search starts there. Equal times stay in the order of insertion.
+void insert_sorted(Machine& machine, KTIMER& timer) noexcept {
+    LIST_ENTRY* after = machine.timers.Blink;
+    while (after != &machine.timers && timer_of(after).DueTime.QuadPart > timer.DueTime.QuadPart) after = after->Blink;
+    InsertHeadList(after, &timer.TimerListEntry);
+    timer.Header.Inserted = 1;
+    note_first(machine);
+    if (Processor* processor = current_processor()) update_horizon(processor);
+}
+
+void expire(Machine& machine, KTIMER& timer) noexcept {
+    timer.Header.SignalState = 1;
+    PKDPC dpc = timer.Dpc;
+    DIRQL_TRACE(timer_expired, .object = &timer, .routine = dpc == nullptr ? nullptr : reinterpret_cast<const void*>(dpc->DeferredRoutine));
+    if (timer.Period != 0) {
+        timer.DueTime.QuadPart += std::uint64_t{timer.Period} * 10'000;
+        insert_sorted(machine, timer);
+    }
+    wake_waiters(timer.Header, 0);
+    if (dpc == nullptr) return;
+    const std::uint64_t system_time = static_cast<std::uint64_t>(boot_system_time) + interrupt_time(machine);
+    insert_dpc(dpc, reinterpret_cast<void*>(system_time & 0xFFFF'FFFF), reinterpret_cast<void*>(system_time >> 32));
+}
+
+bool set_timer(KTIMER& timer, const LARGE_INTEGER& due, LONG period, PKDPC dpc) noexcept {
+    const bool was_set = remove_timer(timer);
+    timer.Dpc = dpc;
+    timer.Period = static_cast<ULONG>(period);
+    timer.Header.SignalState = 0;
+    insert_timer(timer, due);
+    return was_set;
+}
+
+} // namespace
+
+std::uint64_t timer_due(const LARGE_INTEGER& due) noexcept {
+    const std::uint64_t now = current_machine().time();
+    if (due.QuadPart < 0) {
+        const std::uint64_t wait = std::uint64_t(0) - static_cast<std::uint64_t>(due.QuadPart);
+        return wait > (never - now) / ns_per_tick - 1 ? never - never % ns_per_tick - ns_per_tick : (now / ns_per_tick + wait) * ns_per_tick;
+    }
+    const std::int64_t since_boot = due.QuadPart - boot_system_time;
+    if (since_boot <= 0) return 0;
+    return static_cast<std::uint64_t>(since_boot) > never / ns_per_tick - 1 ? never - never % ns_per_tick - ns_per_tick
+                                                                            : static_cast<std::uint64_t>(since_boot) * ns_per_tick;
+}
+
+void insert_timer(KTIMER& timer, const LARGE_INTEGER& due) noexcept {
+    timer.DueTime.QuadPart = timer_due(due) / ns_per_tick;
+    insert_sorted(current_machine(), timer);
+}
+
+bool remove_timer(KTIMER& timer) noexcept {
+    if (timer.Header.Inserted == 0) return false;
+    RemoveEntryList(&timer.TimerListEntry);
+    timer.Header.Inserted = 0;
+    note_first(current_machine());
+    return true;
+}
+
+void expire_timers(Processor* processor) noexcept {
+    Machine& machine = *processor->machine;
+    while (machine.next_timer <= processor->now) {
+        KTIMER& timer = timer_of(machine.timers.Flink);
+        remove_timer(timer);
+        expire(machine, timer);
+    }
+}
+
+} // namespace dirql::ke
+
+using namespace dirql::ke;
+
+extern "C" {
+
+VOID NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type) {
+    DIRQL_DOOR(KeInitializeTimerEx);
+    const bool synchronization = Type == SynchronizationTimer;
+    initialize_header(Timer->Header, synchronization ? object_type::timer_synchronization : object_type::timer_notification, 0, sizeof(KTIMER));
+    Timer->Header.Inserted = 0;
+    Timer->DueTime.QuadPart = 0;
+    Timer->Dpc = nullptr;
+    Timer->Period = 0;
+}
+
+VOID NTAPI KeInitializeTimer(PKTIMER Timer) { KeInitializeTimerEx(Timer, NotificationTimer); }
+
+BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc) {
+    DIRQL_DOOR(KeSetTimerEx);
+    const bool was_set = set_timer(*Timer, DueTime, Period, Dpc);
+    Processor* processor = current_processor();
+    if (processor->now >= processor->horizon) preempt(processor); // a time that has come expires now
+    return was_set;
+}
+
+BOOLEAN NTAPI KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc) { return KeSetTimerEx(Timer, DueTime, 0, Dpc); }
+
+// A DPC that the expiration has queued already stays queued, as on Windows.
+BOOLEAN NTAPI KeCancelTimer(PKTIMER Timer) {
+    DIRQL_DOOR(KeCancelTimer);
+    return remove_timer(*Timer);
+}
+
+BOOLEAN NTAPI KeReadStateTimer(PKTIMER Timer) {
+    DIRQL_DOOR(KeReadStateTimer);
+    return Timer->Header.SignalState != 0;
+}
+}

@@ -1,0 +1,24 @@
+// Kernel timers: KTIMER, in virtual time.
+//
+// Due times are exact to the 100 ns unit: virtual time has no clock tick to round to.
+#pragma once
+
+#include "ke/machine.hpp"
+
+namespace dirql::ke {
+
+// When a due time, relative (negative) or absolute system time, comes: ns of the machine's time.
+[[nodiscard]] std::uint64_t timer_due(const LARGE_INTEGER& due) noexcept;
+
+// The timer is not in the list. IRQL <= DISPATCH_LEVEL.
+void insert_timer(KTIMER& timer, const LARGE_INTEGER& due) noexcept;
+// False when it was not in the list.
+bool remove_timer(KTIMER& timer) noexcept;
+
+// Expires every timer whose time has come: signals it, queues its DPC, sets its next period. At DISPATCH_LEVEL.
+void expire_timers(Processor* processor) noexcept;
+
+// The machine's time in NT's unit.
+[[nodiscard]] inline std::uint64_t interrupt_time(const Machine& machine) noexcept { return machine.time() / 100; }
+
+} // namespace dirql::ke

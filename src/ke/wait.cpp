@@ -1,0 +1,265 @@
+#include "ke/wait.hpp"
+
+#include "diag/trace.hpp"
+#include "ke/apc.hpp"
+#include "ke/clock.hpp"
+#include "ke/export_door.hpp"
+#include "ke/irql.hpp"
+#include "ke/mutant.hpp"
+#include "ke/scheduler.hpp"
+#include "ke/stop.hpp"
+#include "ke/timer.hpp"
+
+namespace dirql::ke {
+namespace {
+
+constexpr const char* wait_document = "KeWaitForSingleObject function (wdm.h)";
+
+struct WaitRequest {
+    ULONG count;
+    PVOID* objects;
+    WAIT_TYPE type;
+    KWAIT_REASON reason;
+    KPROCESSOR_MODE mode;
+    bool alertable;
+    const LARGE_INTEGER* timeout;
+    PKWAIT_BLOCK blocks;
+};
+
+DISPATCHER_HEADER& header_of(void* object) noexcept { return *static_cast<DISPATCHER_HEADER*>(object); }
+
+// Would a wait of this thread be satisfied now? A mutant also by its owner.
+bool satisfiable(const DISPATCHER_HEADER& header, const Thread& thread) noexcept {
+    if (header.SignalState > 0) return true;
+    return header.Type == object_type::mutant && mutant_owned_by(header, thread);
+}
+
+// What a satisfied wait does to the object. Returns STATUS_ABANDONED for an abandoned mutant, else STATUS_SUCCESS.
+NTSTATUS take(DISPATCHER_HEADER& header, Thread& thread) noexcept {
+    switch (header.Type) {
+    case object_type::event_synchronization:
+    case object_type::timer_synchronization: header.SignalState = 0; return STATUS_SUCCESS;
+    case object_type::semaphore: --header.SignalState; return STATUS_SUCCESS;
+    case object_type::mutant: return acquire_mutant(header, thread) ? STATUS_ABANDONED : STATUS_SUCCESS;
+    default: return STATUS_SUCCESS;
+    }
+}
+
+bool all_satisfiable(const PKWAIT_BLOCK blocks, ULONG count, const Thread& thread) noexcept {
+    for (ULONG i = 0; i < count; ++i) {
+        if (!satisfiable(header_of(blocks[i].Object), thread)) return false;
+    }
+    return true;
+}
+
+NTSTATUS take_all(const PKWAIT_BLOCK blocks, ULONG count, Thread& thread) noexcept {
+    NTSTATUS status = STATUS_SUCCESS;
+    for (ULONG i = 0; i < count; ++i) {
+        if (take(header_of(blocks[i].Object), thread) == STATUS_ABANDONED) status = STATUS_ABANDONED_WAIT_0 + static_cast<NTSTATUS>(i);
+    }
+    return status;
+}
+
+// STATUS_PENDING when the thread must block.
+NTSTATUS try_satisfy(const WaitRequest& request, Thread& thread) noexcept {
+    if (request.type == WaitAll) {
+        return all_satisfiable(request.blocks, request.count, thread) ? take_all(request.blocks, request.count, thread) : STATUS_PENDING;
+    }
+    for (ULONG i = 0; i < request.count; ++i) {
+        DISPATCHER_HEADER& header = header_of(request.objects[i]);
+        if (!satisfiable(header, thread)) continue;
+        const bool abandoned = take(header, thread) == STATUS_ABANDONED;
+        return static_cast<NTSTATUS>(i) + (abandoned ? STATUS_ABANDONED_WAIT_0 : STATUS_WAIT_0);
+    }
+    return STATUS_PENDING;
+}
+
+void fill_blocks(const WaitRequest& request, Thread& thread) noexcept {
+    for (ULONG i = 0; i < request.count; ++i) {
+        KWAIT_BLOCK& block = request.blocks[i];
+        block.Object = request.objects[i];
+        block.Thread = as_kthread(&thread);
+        block.WaitType = static_cast<UCHAR>(request.type);
+        block.WaitKey = static_cast<USHORT>(i);
+    }
+}
+
+void link_blocks(const WaitRequest& request, Thread& thread) noexcept {
+    for (ULONG i = 0; i < request.count; ++i) InsertTailList(&header_of(request.objects[i]).WaitListHead, &request.blocks[i].WaitListEntry);
+    thread.wait_blocks = request.blocks;
+    thread.wait_count = static_cast<std::uint8_t>(request.count);
+    thread.wait_type = static_cast<std::uint8_t>(request.type);
+}
+
+// The thread's own timer ends the wait with STATUS_TIMEOUT, through the last of its own wait blocks.
+void arm_timeout(Thread& thread, const LARGE_INTEGER& timeout) noexcept {
+    KWAIT_BLOCK& block = thread.own_wait_blocks[THREAD_WAIT_OBJECTS];
+    initialize_header(thread.wait_timer.Header, object_type::timer_notification, 0, sizeof(KTIMER));
+    thread.wait_timer.Dpc = nullptr;
+    thread.wait_timer.Period = 0;
+    block.Object = &thread.wait_timer;
+    block.Thread = as_kthread(&thread);
+    block.WaitType = WaitAny;
+    block.WaitKey = static_cast<USHORT>(STATUS_TIMEOUT);
+    InsertTailList(&thread.wait_timer.Header.WaitListHead, &block.WaitListEntry);
+    insert_timer(thread.wait_timer, timeout);
+    thread.wait_timer_used = 1;
+}
+
+bool already_over(const LARGE_INTEGER* timeout) noexcept {
+    return timeout != nullptr && timer_due(*timeout) <= current_processor()->now;
+}
+
+// A user-mode wait ends for a user APC; an alertable one for an alert too.
+bool interrupted_by_user_apc(const Thread& thread, const WaitRequest& request) noexcept {
+    return request.mode == UserMode && request.alertable && thread.user_apc_pending != 0;
+}
+
+NTSTATUS block(const WaitRequest& request, Thread& thread) noexcept {
+    link_blocks(request, thread);
+    if (request.timeout != nullptr) arm_timeout(thread, *request.timeout);
+    thread.state = ThreadState::waiting;
+    thread.wait_mode = request.mode;
+    thread.wait_alertable = request.alertable;
+    thread.wait_reason = static_cast<std::uint8_t>(request.reason);
+    DIRQL_TRACE(wait_begin, .object = request.count == 0 ? nullptr : request.objects[0],
+                .major = request.count == 0 ? UCHAR{0} : header_of(request.objects[0]).Type, .minor = static_cast<std::uint8_t>(request.type),
+                .code = request.count, .value = thread.wait_timer_used == 0 ? 0 : thread.wait_timer.DueTime.QuadPart * ns_per_tick);
+    swap_context();
+    DIRQL_TRACE(wait_end, .status = thread.wait_status);
+    return thread.wait_status;
+}
+
+// The wait of all wait functions. A kernel APC that arrives meanwhile is delivered, then the wait starts anew.
+NTSTATUS wait(WaitRequest request) noexcept {
+    Thread& thread = *current_thread();
+    fill_blocks(request, thread);
+    LARGE_INTEGER until;
+    if (request.timeout != nullptr) { // a restart must not extend a relative time-out
+        until.QuadPart = boot_system_time + static_cast<LONGLONG>(timer_due(*request.timeout) / ns_per_tick);
+        if (request.timeout->QuadPart != 0) request.timeout = &until;
+    }
+    const KIRQL level = current_processor()->irql;
+    for (;;) {
+        Processor* processor = current_processor();
+        processor->irql = DISPATCH_LEVEL;
+        NTSTATUS status = try_satisfy(request, thread);
+        if (status == STATUS_PENDING) {
+            if (interrupted_by_user_apc(thread, request)) {
+                status = STATUS_USER_APC;
+            } else if (already_over(request.timeout)) {
+                status = STATUS_TIMEOUT;
+            } else if (thread.kernel_apc_pending != 0 && level < APC_LEVEL && deliverable_kernel_apc(thread)) {
+                status = STATUS_KERNEL_APC;
+            } else {
+                thread.wait_irql = level;
+                status = block(request, thread);
+            }
+        }
+        lower_irql(current_processor(), level);
+        if (status != STATUS_KERNEL_APC) return status;
+    }
+}
+
+// Waiting is for IRQL <= APC_LEVEL; at DISPATCH_LEVEL only to test an object (time-out of zero).
+void check_may_wait(const void* object, const LARGE_INTEGER* timeout) noexcept {
+    const Processor& processor = *current_processor();
+    if (processor.irql <= APC_LEVEL) [[likely]] return;
+    if (processor.irql == DISPATCH_LEVEL && timeout != nullptr && timeout->QuadPart == 0) return;
+    if (processor.in_dpc != 0) {
+        bug_check(ATTEMPTED_SWITCH_FROM_DPC, parameter(processor.current), parameter(processor.running_dpc), 0, 0,
+                  {.rule = "a DPC routine must not wait", .document = wait_document});
+    }
+    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x3B, processor.irql, parameter(object), parameter(timeout),
+              {.rule = "a wait needs IRQL <= APC_LEVEL, or DISPATCH_LEVEL with a time-out of zero", .document = wait_document});
+}
+
+void check_waitable(const void* object) noexcept {
+    const UCHAR type = static_cast<const DISPATCHER_HEADER*>(object)->Type & 0x7F;
+    if (type <= object_type::timer_synchronization && type != 7) return;
+    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x3C, parameter(object), type, 0,
+              {.rule = "a wait names an object that is not a dispatcher object, or was never initialised", .document = wait_document});
+}
+
+} // namespace
+
+void end_wait(Thread& thread, NTSTATUS status, KPRIORITY increment) noexcept {
+    for (unsigned i = 0; i < thread.wait_count; ++i) RemoveEntryList(&thread.wait_blocks[i].WaitListEntry);
+    thread.wait_count = 0;
+    if (thread.wait_timer_used != 0) {
+        RemoveEntryList(&thread.own_wait_blocks[THREAD_WAIT_OBJECTS].WaitListEntry);
+        remove_timer(thread.wait_timer);
+        thread.wait_timer_used = 0;
+    }
+    thread.wait_status = status;
+    ready_thread(thread, increment);
+}
+
+void wake_waiters(DISPATCHER_HEADER& header, KPRIORITY increment) noexcept {
+    LIST_ENTRY* entry = header.WaitListHead.Flink;
+    while (entry != &header.WaitListHead && (header.SignalState > 0 || header.Type == object_type::mutant)) {
+        auto* block = CONTAINING_RECORD(entry, KWAIT_BLOCK, WaitListEntry);
+        entry = entry->Flink;
+        Thread& thread = *thread_of(block->Thread);
+        if (!satisfiable(header, thread)) continue;
+        NTSTATUS status;
+        if (block->WaitType == WaitAll) {
+            if (!all_satisfiable(thread.wait_blocks, thread.wait_count, thread)) continue;
+            status = take_all(thread.wait_blocks, thread.wait_count, thread);
+        } else {
+            status = block->WaitKey;
+            if (take(header, thread) == STATUS_ABANDONED) status += STATUS_ABANDONED_WAIT_0;
+        }
+        // A thread may wait for one object twice; its next block must not be the one we hold.
+        while (entry != &header.WaitListHead && CONTAINING_RECORD(entry, KWAIT_BLOCK, WaitListEntry)->Thread == block->Thread) entry = entry->Flink;
+        end_wait(thread, status, increment);
+    }
+}
+
+NTSTATUS wait_for(void* object, const LARGE_INTEGER* timeout) noexcept {
+    Thread& thread = *current_thread();
+    return wait({1, &object, WaitAny, Executive, KernelMode, false, timeout, thread.own_wait_blocks});
+}
+
+void reschedule_if_asked() noexcept {
+    Processor* processor = current_processor();
+    lower_irql(processor, processor->irql);
+}
+
+} // namespace dirql::ke
+
+using namespace dirql::ke;
+
+extern "C" {
+
+NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
+                                     PLARGE_INTEGER Timeout) {
+    DIRQL_DOOR(KeWaitForSingleObject);
+    check_may_wait(Object, Timeout);
+    check_waitable(Object);
+    return wait({1, &Object, WaitAny, WaitReason, WaitMode, Alertable != FALSE, Timeout, current_thread()->own_wait_blocks});
+}
+
+NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason,
+                                        KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Timeout,
+                                        PKWAIT_BLOCK WaitBlockArray) {
+    DIRQL_DOOR(KeWaitForMultipleObjects);
+    const ULONG most = WaitBlockArray == nullptr ? THREAD_WAIT_OBJECTS : MAXIMUM_WAIT_OBJECTS;
+    if (Count > most) bug_check(MAXIMUM_WAIT_OBJECTS_EXCEEDED);
+    for (ULONG i = 0; i < Count; ++i) check_waitable(Object[i]);
+    check_may_wait(Object[0], Timeout);
+    PKWAIT_BLOCK blocks = WaitBlockArray == nullptr ? current_thread()->own_wait_blocks : WaitBlockArray;
+    return wait({Count, Object, WaitType, WaitReason, WaitMode, Alertable != FALSE, Timeout, blocks});
+}
+
+NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval) {
+    DIRQL_DOOR(KeDelayExecutionThread);
+    check_may_wait(Interval, nullptr);
+    if (Interval->QuadPart == 0) {
+        yield_turn();
+        return STATUS_SUCCESS;
+    }
+    const NTSTATUS status = wait({0, nullptr, WaitAny, DelayExecution, WaitMode, Alertable != FALSE, Interval, current_thread()->own_wait_blocks});
+    return status == STATUS_TIMEOUT ? STATUS_SUCCESS : status;
+}
+}

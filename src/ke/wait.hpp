@@ -1,0 +1,44 @@
+// Dispatcher objects and waiting for them.
+#pragma once
+
+#include "ke/thread.hpp"
+
+namespace dirql::ke {
+
+// Object types as DISPATCHER_HEADER::Type has them.
+namespace object_type {
+enum : UCHAR {
+    event_notification = 0,
+    event_synchronization = 1,
+    mutant = 2,
+    process = 3,
+    queue = 4,
+    semaphore = 5,
+    thread = 6,
+    timer_notification = 8,
+    timer_synchronization = 9,
+};
+}
+
+inline void initialize_header(DISPATCHER_HEADER& header, UCHAR type, LONG signal_state, std::size_t size) noexcept {
+    header.Type = type;
+    header.Signalling = 0;
+    header.Size = static_cast<UCHAR>(size / sizeof(ULONG));
+    header.Reserved1 = 0;
+    header.SignalState = signal_state;
+    InitializeListHead(&header.WaitListHead);
+}
+
+// The object's state was set: releases the waits that it now satisfies, in order of arrival. IRQL <= DISPATCH_LEVEL.
+void wake_waiters(DISPATCHER_HEADER& header, KPRIORITY increment) noexcept;
+
+// Ends a thread's wait with this status, whatever it waits for.
+void end_wait(Thread& thread, NTSTATUS status, KPRIORITY increment) noexcept;
+
+// A wait of the kernel itself, as KeWaitForSingleObject(Executive, KernelMode, not alertable).
+NTSTATUS wait_for(void* object, const LARGE_INTEGER* timeout = nullptr) noexcept;
+
+// After an operation that may have readied a better thread: takes the reschedule where the IRQL allows.
+void reschedule_if_asked() noexcept;
+
+} // namespace dirql::ke

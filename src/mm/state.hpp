@@ -1,0 +1,21 @@
+// All state of the memory manager in one machine.
+#pragma once
+
+#include "ke/machine.hpp"
+#include "mm/arena.hpp"
+
+namespace dirql::mm {
+
+struct State {
+    ke::Slot* slot;
+    Arena* arenas[max_arenas];
+    LIST_ENTRY contiguous; // blocks of MmAllocateContiguousMemory and MmAllocateNonCachedMemory
+};
+
+[[nodiscard]] inline State& state_of(ke::Machine& machine) noexcept { return machine.layer<State>(ke::Layer::mm); }
+[[nodiscard]] inline State& current_state() noexcept { return state_of(ke::current_machine()); }
+
+// At boot, after ex. False when memory is short.
+[[nodiscard]] bool initialize(ke::Machine& machine) noexcept;
+
+} // namespace dirql::mm

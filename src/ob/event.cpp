@@ -1,0 +1,156 @@
+// Events by handle and by name.
+#include "ob/event.hpp"
+
+#include "ke/export_door.hpp"
+#include "ke/system_service.hpp"
+#include "ob/handle_table.hpp"
+#include "ob/namespace.hpp"
+#include "ob/pool_tags.hpp"
+#include "ob/services.hpp"
+#include "ob/user_memory.hpp"
+
+namespace dirql::ob {
+namespace {
+
+constexpr ACCESS_MASK all_access = EVENT_ALL_ACCESS;
+
+NTSTATUS create_event(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, EVENT_TYPE type, BOOLEAN signalled) noexcept {
+    const KPROCESSOR_MODE mode = previous_mode();
+    if (type != NotificationEvent && type != SynchronizationEvent) return STATUS_INVALID_PARAMETER;
+    NTSTATUS status = probe_out(result, mode);
+    if (!NT_SUCCESS(status)) return status;
+    void* body = nullptr;
+    status = create_object(event_type, attributes, mode, sizeof(KEVENT), &body);
+    if (!NT_SUCCESS(status)) return status;
+    KeInitializeEvent(static_cast<PRKEVENT>(body), type, signalled);
+    HANDLE handle = nullptr;
+    status = insert_object(body, access, &handle);
+    if (!NT_SUCCESS(status)) return status;
+    const NTSTATUS written = copy_out(result, handle, mode);
+    return NT_SUCCESS(written) ? status : written;
+}
+
+// Runs `act` on the event and hands its previous state out.
+template <class Act> NTSTATUS on_event(HANDLE handle, PLONG previous, Act act) noexcept {
+    const KPROCESSOR_MODE mode = previous_mode();
+    void* event = nullptr;
+    NTSTATUS status = previous == nullptr ? STATUS_SUCCESS : probe_out(previous, mode);
+    if (NT_SUCCESS(status)) status = reference_by_handle(handle, EVENT_MODIFY_STATE, &event_type, mode, &event);
+    if (!NT_SUCCESS(status)) return status;
+    const LONG state = act(static_cast<PRKEVENT>(event));
+    dereference(event);
+    return copy_out_if_wanted(previous, state, mode);
+}
+
+// A kernel handle to the event of this name, made signalled where there is none. The pointer is good while the handle is open.
+PKEVENT named_event(PUNICODE_STRING name, PHANDLE handle, EVENT_TYPE type) noexcept {
+    OBJECT_ATTRIBUTES attributes;
+    InitializeObjectAttributes(&attributes, name, OBJ_OPENIF | OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, nullptr, nullptr);
+    void* event = nullptr;
+    if (!NT_SUCCESS(ZwCreateEvent(handle, EVENT_ALL_ACCESS, &attributes, type, TRUE))) return nullptr;
+    if (!NT_SUCCESS(reference_by_handle(*handle, 0, &event_type, KernelMode, &event))) return nullptr;
+    dereference(event);
+    return static_cast<PKEVENT>(event);
+}
+
+} // namespace
+
+constinit const ObjectType event_type{
+    .name = u"Event",
+    .index = TypeIndex::event,
+    .tag = pool_tag("Even"),
+    .mapping = standard_mapping(0x1, EVENT_MODIFY_STATE, SYNCHRONIZE, all_access),
+    .valid_access = all_access,
+    .wait_offset = 0,
+};
+
+constinit const ObjectType semaphore_type{
+    .name = u"Semaphore",
+    .index = TypeIndex::semaphore,
+    .tag = pool_tag("Sema"),
+    .mapping = standard_mapping(0x1, 0x2, SYNCHRONIZE, STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0x3),
+    .valid_access = STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0x3,
+    .wait_offset = 0,
+};
+
+} // namespace dirql::ob
+
+DIRQL_OBJECT_TYPE_EXPORT(ExEventObjectType, dirql::ob::event_type)
+DIRQL_OBJECT_TYPE_EXPORT(ExSemaphoreObjectType, dirql::ob::semaphore_type)
+
+using namespace dirql;
+
+extern "C" {
+
+NTSTATUS NTAPI NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, EVENT_TYPE EventType,
+                             BOOLEAN InitialState) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtCreateEvent);
+        return ob::create_event(EventHandle, DesiredAccess, ObjectAttributes, EventType, InitialState);
+    });
+}
+
+NTSTATUS NTAPI NtOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtOpenEvent);
+        return ob::open_service(EventHandle, DesiredAccess, ObjectAttributes, ob::event_type);
+    });
+}
+
+NTSTATUS NTAPI NtSetEvent(HANDLE EventHandle, PLONG PreviousState) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtSetEvent);
+        return ob::on_event(EventHandle, PreviousState, [](PRKEVENT event) { return KeSetEvent(event, EVENT_INCREMENT, FALSE); });
+    });
+}
+
+NTSTATUS NTAPI NtResetEvent(HANDLE EventHandle, PLONG PreviousState) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtResetEvent);
+        return ob::on_event(EventHandle, PreviousState, [](PRKEVENT event) { return KeResetEvent(event); });
+    });
+}
+
+NTSTATUS NTAPI NtClearEvent(HANDLE EventHandle) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtClearEvent);
+        return ob::on_event(EventHandle, nullptr, [](PRKEVENT event) { return KeResetEvent(event); });
+    });
+}
+
+NTSTATUS NTAPI ZwCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, EVENT_TYPE EventType,
+                             BOOLEAN InitialState) {
+    const ke::KernelModeCaller caller;
+    return NtCreateEvent(EventHandle, DesiredAccess, ObjectAttributes, EventType, InitialState);
+}
+
+NTSTATUS NTAPI ZwOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+    const ke::KernelModeCaller caller;
+    return NtOpenEvent(EventHandle, DesiredAccess, ObjectAttributes);
+}
+
+NTSTATUS NTAPI ZwSetEvent(HANDLE EventHandle, PLONG PreviousState) {
+    const ke::KernelModeCaller caller;
+    return NtSetEvent(EventHandle, PreviousState);
+}
+
+NTSTATUS NTAPI ZwResetEvent(HANDLE EventHandle, PLONG PreviousState) {
+    const ke::KernelModeCaller caller;
+    return NtResetEvent(EventHandle, PreviousState);
+}
+
+NTSTATUS NTAPI ZwClearEvent(HANDLE EventHandle) {
+    const ke::KernelModeCaller caller;
+    return NtClearEvent(EventHandle);
+}
+
+PKEVENT NTAPI IoCreateNotificationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle) {
+    DIRQL_DOOR(IoCreateNotificationEvent);
+    return ob::named_event(EventName, EventHandle, NotificationEvent);
+}
+
+PKEVENT NTAPI IoCreateSynchronizationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle) {
+    DIRQL_DOOR(IoCreateSynchronizationEvent);
+    return ob::named_event(EventName, EventHandle, SynchronizationEvent);
+}
+}

@@ -1,0 +1,146 @@
+// System services for directories and symbolic links.
+#include "ke/export_door.hpp"
+#include "ke/system_service.hpp"
+#include "ob/capture.hpp"
+#include "ob/handle_table.hpp"
+#include "ob/namespace.hpp"
+#include "ob/services.hpp"
+#include "ob/symbolic_link.hpp"
+#include "ob/user_memory.hpp"
+
+#include <algorithm>
+
+namespace dirql::ob {
+
+NTSTATUS open_service(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, const ObjectType& type) noexcept {
+    const KPROCESSOR_MODE mode = previous_mode();
+    NTSTATUS status = probe_out(result, mode);
+    if (!NT_SUCCESS(status)) return status;
+    HANDLE handle = nullptr;
+    status = open_by_name(attributes, &type, mode, access, nullptr, &handle);
+    return NT_SUCCESS(status) ? copy_out(result, handle, mode) : status;
+}
+
+namespace {
+
+NTSTATUS create_directory(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes) noexcept {
+    const KPROCESSOR_MODE mode = previous_mode();
+    NTSTATUS status = probe_out(result, mode);
+    if (!NT_SUCCESS(status)) return status;
+    void* body = nullptr;
+    status = create_object(directory_type, attributes, mode, sizeof(Directory), &body);
+    if (!NT_SUCCESS(status)) return status;
+    HANDLE handle = nullptr;
+    status = insert_object(body, access, &handle);
+    if (!NT_SUCCESS(status)) return status;
+    const NTSTATUS written = copy_out(result, handle, mode);
+    return NT_SUCCESS(written) ? status : written;
+}
+
+NTSTATUS create_link(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, PUNICODE_STRING target) noexcept {
+    const KPROCESSOR_MODE mode = previous_mode();
+    NTSTATUS status = probe_out(result, mode);
+    CapturedName captured;
+    if (NT_SUCCESS(status)) status = captured.capture(target, mode);
+    if (status == STATUS_OBJECT_NAME_INVALID || (NT_SUCCESS(status) && captured.empty())) return STATUS_INVALID_PARAMETER;
+    if (!NT_SUCCESS(status)) return status;
+    HANDLE handle = nullptr;
+    status = make_link(attributes, mode, view(captured.get()), access, &handle);
+    if (!NT_SUCCESS(status)) return status;
+    const NTSTATUS written = copy_out(result, handle, mode);
+    return NT_SUCCESS(written) ? status : written;
+}
+
+// With a place for the length the terminator is copied and counted too.
+NTSTATUS copy_target(const UNICODE_STRING& target, PUNICODE_STRING result, PULONG length, KPROCESSOR_MODE mode) noexcept {
+    UNICODE_STRING into;
+    NTSTATUS status = copy_in(into, result, mode);
+    if (!NT_SUCCESS(status)) return status;
+    const ULONG needed = length != nullptr ? target.MaximumLength : target.Length;
+    status = copy_out_if_wanted(length, ULONG{target.MaximumLength}, mode);
+    if (!NT_SUCCESS(status)) return status;
+    if (needed > into.MaximumLength) return STATUS_BUFFER_TOO_SMALL;
+    into.Length = target.Length;
+    status = copy_bytes_out(into.Buffer, target.Buffer, needed, mode);
+    return NT_SUCCESS(status) ? copy_out(result, into, mode) : status;
+}
+
+NTSTATUS query_link(HANDLE handle, PUNICODE_STRING result, PULONG length) noexcept {
+    const KPROCESSOR_MODE mode = previous_mode();
+    void* link = nullptr;
+    NTSTATUS status = reference_by_handle(handle, SYMBOLIC_LINK_QUERY, &symbolic_link_type, mode, &link);
+    if (!NT_SUCCESS(status)) return status;
+    status = copy_target(static_cast<SymbolicLink*>(link)->target, result, length, mode);
+    dereference(link);
+    return status;
+}
+
+} // namespace
+} // namespace dirql::ob
+
+using namespace dirql;
+
+extern "C" {
+
+NTSTATUS NTAPI NtCreateDirectoryObject(PHANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtCreateDirectoryObject);
+        return ob::create_directory(Handle, DesiredAccess, ObjectAttributes);
+    });
+}
+
+NTSTATUS NTAPI NtOpenDirectoryObject(PHANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtOpenDirectoryObject);
+        return ob::open_service(Handle, DesiredAccess, ObjectAttributes, ob::directory_type);
+    });
+}
+
+NTSTATUS NTAPI NtCreateSymbolicLinkObject(PHANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                                          PUNICODE_STRING TargetName) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtCreateSymbolicLinkObject);
+        return ob::create_link(Handle, DesiredAccess, ObjectAttributes, TargetName);
+    });
+}
+
+NTSTATUS NTAPI NtOpenSymbolicLinkObject(PHANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtOpenSymbolicLinkObject);
+        return ob::open_service(Handle, DesiredAccess, ObjectAttributes, ob::symbolic_link_type);
+    });
+}
+
+NTSTATUS NTAPI NtQuerySymbolicLinkObject(HANDLE Handle, PUNICODE_STRING LinkTarget, PULONG ReturnedLength) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtQuerySymbolicLinkObject);
+        return ob::query_link(Handle, LinkTarget, ReturnedLength);
+    });
+}
+
+NTSTATUS NTAPI ZwCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+    const ke::KernelModeCaller caller;
+    return NtCreateDirectoryObject(DirectoryHandle, DesiredAccess, ObjectAttributes);
+}
+
+NTSTATUS NTAPI ZwOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+    const ke::KernelModeCaller caller;
+    return NtOpenDirectoryObject(DirectoryHandle, DesiredAccess, ObjectAttributes);
+}
+
+NTSTATUS NTAPI ZwCreateSymbolicLinkObject(PHANDLE SymbolicLinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                                          PUNICODE_STRING TargetName) {
+    const ke::KernelModeCaller caller;
+    return NtCreateSymbolicLinkObject(SymbolicLinkHandle, DesiredAccess, ObjectAttributes, TargetName);
+}
+
+NTSTATUS NTAPI ZwOpenSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+    const ke::KernelModeCaller caller;
+    return NtOpenSymbolicLinkObject(LinkHandle, DesiredAccess, ObjectAttributes);
+}
+
+NTSTATUS NTAPI ZwQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING LinkTarget, PULONG ReturnedLength) {
+    const ke::KernelModeCaller caller;
+    return NtQuerySymbolicLinkObject(LinkHandle, LinkTarget, ReturnedLength);
+}
+}

@@ -1,0 +1,102 @@
+// A second handle for an object, in the same process or another.
+#include "ke/export_door.hpp"
+#include "ke/system_service.hpp"
+#include "ob/handle_table.hpp"
+#include "ob/object.hpp"
+#include "ob/user_memory.hpp"
+#include "ps/ps.hpp"
+#include "ps/services.hpp"
+
+namespace dirql::ps {
+namespace {
+
+constexpr ACCESS_MASK duplicate_access = 0x0040; // PROCESS_DUP_HANDLE
+
+// A reference to the process of a handle; it ends with this.
+class ProcessReference {
+public:
+    ProcessReference() noexcept = default;
+    ~ProcessReference() {
+        if (body_ != nullptr) ob::dereference(body_);
+    }
+    ProcessReference(const ProcessReference&) = delete;
+    ProcessReference& operator=(const ProcessReference&) = delete;
+
+    [[nodiscard]] NTSTATUS take(HANDLE handle, KPROCESSOR_MODE mode) noexcept {
+        return ob::reference_by_handle(handle, duplicate_access, &process_type, mode, &body_);
+    }
+    [[nodiscard]] ke::Process& operator*() const noexcept { return static_cast<ProcessObject*>(body_)->process; }
+
+private:
+    void* body_ = nullptr;
+};
+
+struct Request {
+    HANDLE source_process;
+    HANDLE source;
+    HANDLE target_process;
+    PHANDLE target;
+    ACCESS_MASK access;
+    ULONG attributes;
+    ULONG options;
+};
+
+NTSTATUS make_duplicate(const Request& request, ke::Process& source_process, KPROCESSOR_MODE mode, HANDLE& made) noexcept {
+    void* body = nullptr;
+    OBJECT_HANDLE_INFORMATION source{};
+    NTSTATUS status = ob::reference_in_process(source_process, request.source, mode, &body, source);
+    if (!NT_SUCCESS(status)) return status;
+    ProcessReference target;
+    status = target.take(request.target_process, mode);
+    if (NT_SUCCESS(status)) {
+        const bool same = (request.options & DUPLICATE_SAME_ACCESS) != 0;
+        const ACCESS_MASK granted = same ? source.GrantedAccess : ob::granted_access(ob::type_of(body), request.access);
+        ULONG attributes = (request.options & DUPLICATE_SAME_ATTRIBUTES) != 0 ? source.HandleAttributes : request.attributes;
+        if (mode != KernelMode) attributes &= ~ULONG{OBJ_KERNEL_HANDLE};
+        status = ob::create_handle(*target, body, granted, attributes, ob::OpenReason::duplicate, &made);
+    }
+    ob::dereference(body);
+    return status;
+}
+
+NTSTATUS duplicate(const Request& request) noexcept {
+    const KPROCESSOR_MODE mode = ob::previous_mode();
+    NTSTATUS status = request.target == nullptr ? STATUS_SUCCESS : ob::probe_out(request.target, mode);
+    ProcessReference source;
+    if (NT_SUCCESS(status)) status = source.take(request.source_process, mode);
+    if (!NT_SUCCESS(status)) return status;
+    HANDLE made = nullptr;
+    if (request.target_process != nullptr) {
+        status = make_duplicate(request, *source, mode, made);
+    } else if ((request.options & DUPLICATE_CLOSE_SOURCE) == 0) {
+        status = STATUS_INVALID_PARAMETER;
+    }
+    // The source is closed even where the duplicate failed.
+    if ((request.options & DUPLICATE_CLOSE_SOURCE) != 0) ob::close_in_process(*source, request.source, mode);
+    const NTSTATUS written = ob::copy_out_if_wanted(request.target, made, mode);
+    return NT_SUCCESS(status) ? written : status;
+}
+
+} // namespace
+} // namespace dirql::ps
+
+using namespace dirql;
+
+extern "C" {
+
+NTSTATUS NTAPI NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE TargetProcessHandle, PHANDLE TargetHandle,
+                                 ACCESS_MASK DesiredAccess, ULONG HandleAttributes, ULONG Options) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtDuplicateObject);
+        return ps::duplicate(
+            {SourceProcessHandle, SourceHandle, TargetProcessHandle, TargetHandle, DesiredAccess, HandleAttributes, Options});
+    });
+}
+
+NTSTATUS NTAPI ZwDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE TargetProcessHandle, PHANDLE TargetHandle,
+                                 ACCESS_MASK DesiredAccess, ULONG HandleAttributes, ULONG Options) {
+    const ke::KernelModeCaller caller;
+    return NtDuplicateObject(SourceProcessHandle, SourceHandle, TargetProcessHandle, TargetHandle, DesiredAccess, HandleAttributes,
+                             Options);
+}
+}

@@ -1,0 +1,112 @@
+// Priorities and affinity of threads.
+#include "ke/export_door.hpp"
+#include "ke/irql.hpp"
+#include "ke/scheduler.hpp"
+#include "ke/wait.hpp"
+#include "ps/ps.hpp"
+#include "ps/state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace dirql::ps {
+namespace {
+
+constexpr int saturation = (HIGH_PRIORITY + 1) / 2; // an increment this large means: as far as the class goes
+
+// Base priorities stay in their class: 1 to 15, or 16 to 31.
+int new_base(int increment) noexcept {
+    constexpr int lowest = 1;
+    constexpr int highest = LOW_REALTIME_PRIORITY - 1;
+    if (increment >= saturation) return highest;
+    if (increment <= -saturation) return lowest;
+    return std::clamp(normal_base_priority + increment, lowest, highest);
+}
+
+KAFFINITY active_processors() noexcept {
+    const unsigned count = ke::current_machine().processor_count;
+    return count == ke::max_processors ? ~KAFFINITY{0} : (KAFFINITY{1} << count) - 1;
+}
+
+// Where it runs now is not allowed any more: it becomes ready, which places it anew.
+void leave_processor(ke::Thread& self) noexcept {
+    ke::Processor* processor = ke::current_processor();
+    if ((self.affinity >> processor->number & 1) != 0 || processor->irql >= DISPATCH_LEVEL) return;
+    const KIRQL level = ke::raise_irql(processor, DISPATCH_LEVEL);
+    ke::ready_thread(self, 0);
+    ke::swap_context();
+    ke::lower_irql(ke::current_processor(), level);
+}
+
+// The thread's system affinity before, 0 when it ran under its own.
+KAFFINITY set_system_affinity(KAFFINITY affinity) noexcept {
+    ke::Thread& self = *ke::current_thread();
+    ThreadObject& object = object_of(self);
+    const KAFFINITY before = object.has_system_affinity ? self.affinity : 0;
+    if ((affinity & ~active_processors()) != 0 || affinity == 0) return before;
+    if (!std::exchange(object.has_system_affinity, true)) object.user_affinity = self.affinity;
+    self.affinity = affinity;
+    leave_processor(self);
+    return before;
+}
+
+void revert_affinity(KAFFINITY affinity) noexcept {
+    ke::Thread& self = *ke::current_thread();
+    ThreadObject& object = object_of(self);
+    if (!object.has_system_affinity) return;
+    object.has_system_affinity = affinity != 0;
+    self.affinity = affinity != 0 ? affinity : object.user_affinity;
+    leave_processor(self);
+}
+
+} // namespace
+} // namespace dirql::ps
+
+using namespace dirql;
+
+extern "C" {
+
+KPRIORITY NTAPI KeQueryPriorityThread(PRKTHREAD Thread) {
+    DIRQL_DOOR(KeQueryPriorityThread);
+    return ke::thread_of(Thread)->priority;
+}
+
+KPRIORITY NTAPI KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority) {
+    DIRQL_DOOR(KeSetPriorityThread);
+    ke::Thread& thread = *ke::thread_of(Thread);
+    const KPRIORITY old = thread.priority;
+    ke::set_priority(thread, Priority);
+    ke::reschedule_if_asked();
+    return old;
+}
+
+LONG NTAPI KeSetBasePriorityThread(PRKTHREAD Thread, LONG Increment) {
+    DIRQL_DOOR(KeSetBasePriorityThread);
+    ke::Thread& thread = *ke::thread_of(Thread);
+    const LONG old = thread.base_priority - ps::normal_base_priority;
+    thread.base_priority = static_cast<std::int8_t>(ps::new_base(Increment));
+    ke::set_priority(thread, thread.base_priority);
+    ke::reschedule_if_asked();
+    return old;
+}
+
+VOID NTAPI KeSetSystemAffinityThread(KAFFINITY Affinity) {
+    DIRQL_DOOR(KeSetSystemAffinityThread);
+    ps::set_system_affinity(Affinity);
+}
+
+KAFFINITY NTAPI KeSetSystemAffinityThreadEx(KAFFINITY Affinity) {
+    DIRQL_DOOR(KeSetSystemAffinityThreadEx);
+    return ps::set_system_affinity(Affinity);
+}
+
+VOID NTAPI KeRevertToUserAffinityThread(VOID) {
+    DIRQL_DOOR(KeRevertToUserAffinityThread);
+    ps::revert_affinity(0);
+}
+
+VOID NTAPI KeRevertToUserAffinityThreadEx(KAFFINITY Affinity) {
+    DIRQL_DOOR(KeRevertToUserAffinityThreadEx);
+    ps::revert_affinity(Affinity);
+}
+}

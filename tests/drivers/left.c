@@ -1,0 +1,3 @@
+/* Says __try, and so is compiled unoptimised. */
+#define FIRST_COUNT 10
+#include "driver.h"

@@ -1,0 +1,2 @@
+#define FIRST_COUNT 20
+#include "driver.h"

@@ -1,0 +1,7 @@
+// An inline function with state, in two drivers and in the host: three functions, three states.
+inline int count_calls() {
+    static int calls = 100;
+    return ++calls;
+}
+
+extern "C" int count_inline_calls() { return count_calls(); }

@@ -1,0 +1,2 @@
+#include "ke/irql.hpp"
+#include "io/device.hpp"

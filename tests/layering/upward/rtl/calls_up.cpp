@@ -1,0 +1,1 @@
+#include "io/irp.hpp"

@@ -1,0 +1,1 @@
+int driver_entry(void) { return 0; }

@@ -1,0 +1,2 @@
+static __thread int mine;
+int DriverEntry(void) { return mine++; }

@@ -1,0 +1,63 @@
+#include "catch.hpp"
+#include "support/kernel_fixture.hpp"
+
+#include <cstring>
+
+using namespace dirql;
+using test::KernelFixture;
+
+namespace {
+
+PHYSICAL_ADDRESS physical(std::uint64_t address) {
+    PHYSICAL_ADDRESS result;
+    result.QuadPart = static_cast<LONGLONG>(address);
+    return result;
+}
+
+std::uint64_t where(void* address) { return static_cast<std::uint64_t>(MmGetPhysicalAddress(address).QuadPart); }
+
+} // namespace
+
+TEST_CASE("contiguous memory lies where the device can reach it", "[contiguous]") {
+    KernelFixture kernel;
+    const ke::Stop stop = kernel.run([&] {
+        const std::size_t before = kernel.slot().free_page_count();
+        void* plain = MmAllocateContiguousMemory(10000, physical(~0ull));
+        CHECK(where(plain) % PAGE_SIZE == 0);
+        CHECK(where(static_cast<std::byte*>(plain) + 8192) == where(plain) + 8192);
+        std::memset(plain, 1, 10000);
+        void* high = MmAllocateContiguousMemorySpecifyCache(10000, physical(32 << 20), physical(~0ull), physical(0), MmNonCached);
+        CHECK(where(high) >= 32 << 20);
+        std::vector<void*> bounded;
+        for (int i = 0; i < 20; ++i) {
+            bounded.push_back(MmAllocateContiguousMemorySpecifyCache(0x3000, physical(0), physical(~0ull), physical(0x10000), MmCached));
+            CHECK(where(bounded.back()) / 0x10000 == (where(bounded.back()) + 0x2FFF) / 0x10000);
+        }
+        CHECK(MmAllocateContiguousMemory(10000, physical(100)) == nullptr);
+        CHECK(MmAllocateContiguousMemorySpecifyCache(0x3000, physical(0), physical(~0ull), physical(0x1000), MmCached) == nullptr);
+        CHECK(MmAllocateContiguousMemory(0, physical(~0ull)) == nullptr);
+        CHECK(MmAllocateContiguousMemory(~SIZE_T{0}, physical(~0ull)) == nullptr);
+        MmFreeContiguousMemory(plain);
+        MmFreeContiguousMemorySpecifyCache(high, 10000, MmNonCached);
+        for (void* block : bounded) MmFreeContiguousMemory(block);
+        void* noncached = MmAllocateNonCachedMemory(5000);
+        CHECK(noncached != nullptr);
+        MmFreeNonCachedMemory(noncached, 5000);
+        CHECK(kernel.slot().free_page_count() + 1 >= before); // but for a page of the pool
+    });
+    CHECK(stop.kind == ke::StopKind::none);
+}
+
+TEST_CASE("contiguous memory freed at a bad address", "[contiguous][bugcheck]") {
+    KernelFixture kernel;
+    void* block = nullptr;
+    const bool twice = GENERATE(false, true);
+    const ke::Stop stop = kernel.run([&] {
+        block = MmAllocateContiguousMemory(8192, physical(~0ull));
+        if (twice) MmFreeContiguousMemory(block);
+        MmFreeContiguousMemory(twice ? block : static_cast<std::byte*>(block) + 4096);
+    });
+    CHECK(stop.code == BAD_POOL_CALLER);
+    CHECK(stop.parameters[0] == 0x60);
+    CHECK(stop.parameters[1] == ke::parameter(block) + (twice ? 0 : 4096));
+}

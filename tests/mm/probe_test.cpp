@@ -1,0 +1,137 @@
+#include "catch.hpp"
+#include "mm/arena.hpp"
+#include "mm/probe.hpp"
+#include "support/kernel_fixture.hpp"
+
+#include <cstring>
+
+using namespace dirql;
+using test::KernelFixture;
+using test::status_raised_by;
+
+namespace {
+
+void* at(std::uintptr_t address) { return reinterpret_cast<void*>(address); }
+
+} // namespace
+
+TEST_CASE("the limits of the halves", "[probe]") {
+    CHECK(MmUserProbeAddress == ke::halves().system - 0x10000);
+    CHECK(MmHighestUserAddress == at(MmUserProbeAddress - 1));
+    CHECK(MmSystemRangeStart == at(ke::halves().system));
+    CHECK(MmUserProbeAddress > ke::halves().user + ke::slot_size * ke::max_slots - 1);
+}
+
+TEST_CASE("ProbeForRead looks at range and alignment, and touches nothing", "[probe]") {
+    KernelFixture kernel;
+    (void)kernel.run([&] {
+        const auto probe = [](void* address, SIZE_T length, ULONG alignment) {
+            return status_raised_by([=] { ProbeForRead(address, length, alignment); });
+        };
+        void* unmapped = kernel.slot().user_base() + mm::arena_size - 4096;
+        CHECK(probe(unmapped, 4096, 1) == STATUS_SUCCESS);
+        CHECK(probe(at(0x1000), 8, 8) == STATUS_SUCCESS);
+        CHECK(probe(at(0x1004), 8, 8) == STATUS_DATATYPE_MISALIGNMENT);
+        CHECK(probe(at(0x1004), 8, 4) == STATUS_SUCCESS);
+        CHECK(probe(at(0x1001), 8, 16) == STATUS_DATATYPE_MISALIGNMENT);
+        CHECK(probe(at(MmUserProbeAddress - 8), 8, 8) == STATUS_SUCCESS);
+        CHECK(probe(at(MmUserProbeAddress - 8), 9, 8) == STATUS_ACCESS_VIOLATION);
+        CHECK(probe(at(MmUserProbeAddress), 1, 1) == STATUS_ACCESS_VIOLATION);
+        CHECK(probe(kernel.slot().system_base(), 8, 8) == STATUS_ACCESS_VIOLATION);
+        CHECK(probe(at(0x1000), ~SIZE_T{0}, 1) == STATUS_ACCESS_VIOLATION);
+        CHECK(probe(at(~std::uintptr_t{0}), 2, 1) == STATUS_ACCESS_VIOLATION); // wraps
+        CHECK(probe(kernel.slot().system_base() + 1, 0, 8) == STATUS_SUCCESS); // no bytes, no check
+    });
+}
+
+TEST_CASE("ProbeForWrite touches each page, and changes none", "[probe]") {
+    KernelFixture kernel;
+    ke::Process& process = kernel.create_process();
+    (void)kernel.run([&] {
+        const auto probe = [](void* address, SIZE_T length, ULONG alignment) {
+            return status_raised_by([=] { ProbeForWrite(address, length, alignment); });
+        };
+        std::byte* low = nullptr;
+        std::byte* top = nullptr;
+        REQUIRE(mm::allocate_user_stack(process, 3 * 4096, low, top));
+        std::memset(low, 0x5A, 3 * 4096);
+        CHECK(probe(low, 3 * 4096, 8) == STATUS_SUCCESS);
+        for (int i = 0; i < 3 * 4096; ++i) {
+            if (low[i] != std::byte{0x5A}) FAIL("the probe changed a byte");
+        }
+        CHECK(probe(low - 1, 2, 1) == STATUS_ACCESS_VIOLATION); // the guard page
+        CHECK(probe(low - 4096, 4096 * 2, 1) == STATUS_ACCESS_VIOLATION);
+        CHECK(probe(low + 1, 8, 8) == STATUS_DATATYPE_MISALIGNMENT);
+        CHECK(probe(nullptr, 1, 1) == STATUS_ACCESS_VIOLATION);
+        CHECK(probe(nullptr, 0, 1) == STATUS_SUCCESS);
+        CHECK(probe(kernel.slot().system_base(), 8, 8) == STATUS_ACCESS_VIOLATION);
+    });
+}
+
+TEST_CASE("copies from and to the user half", "[probe]") {
+    KernelFixture kernel;
+    ke::Process& process = kernel.create_process();
+    (void)kernel.run([&] {
+        auto* user = static_cast<std::byte*>(mm::allocate_user(process, 4096));
+        char text[] = "through the door";
+        CHECK(mm::copy_to_user(user, text, sizeof text) == STATUS_SUCCESS);
+        char back[sizeof text] = {};
+        CHECK(mm::copy_from_user(back, user, sizeof back) == STATUS_SUCCESS);
+        CHECK(std::strcmp(back, text) == 0);
+        CHECK(mm::copy_from_user(back, nullptr, 4) == STATUS_ACCESS_VIOLATION);
+        CHECK(mm::copy_to_user(kernel.slot().system_base(), text, 4) == STATUS_ACCESS_VIOLATION); // mapped, but not the user's
+        CHECK(mm::copy_from_user(back, nullptr, 0) == STATUS_SUCCESS);
+        CHECK(mm::copy_from_user(back, user, ~std::size_t{0}) == STATUS_ACCESS_VIOLATION);
+    });
+}
+
+TEST_CASE("physical addresses and back", "[address]") {
+    KernelFixture kernel;
+    ke::Process& process = kernel.create_process();
+    (void)kernel.run([&] {
+        auto* user = static_cast<std::byte*>(mm::allocate_user(process, 100));
+        const PHYSICAL_ADDRESS physical = MmGetPhysicalAddress(user + 5);
+        auto* system = static_cast<std::byte*>(MmGetVirtualForPhysical(physical));
+        user[5] = std::byte{42};
+        CHECK(*system == std::byte{42}); // the same memory, seen in the direct map
+        CHECK(MmGetPhysicalAddress(system).QuadPart == physical.QuadPart);
+        CHECK(MmGetPhysicalAddress(&kernel).QuadPart == 0);
+        PHYSICAL_ADDRESS beyond;
+        beyond.QuadPart = static_cast<LONGLONG>(kernel.slot().physical_pages() * 4096);
+        CHECK(MmGetVirtualForPhysical(beyond) == nullptr);
+        CHECK(MmIsAddressValid(user));
+        CHECK(MmIsAddressValid(system));
+        CHECK(!MmIsAddressValid(MmBadPointer));
+        CHECK(!MmIsAddressValid(nullptr));
+    });
+}
+
+TEST_CASE("MmCopyMemory copies what can be read", "[address]") {
+    KernelFixture kernel;
+    ke::Process& process = kernel.create_process();
+    (void)kernel.run([&] {
+        std::byte* low = nullptr;
+        std::byte* top = nullptr;
+        REQUIRE(mm::allocate_user_stack(process, 2 * 4096, low, top));
+        std::memset(low, 7, 2 * 4096);
+        auto* target = static_cast<std::byte*>(mm::allocate_user(process, 4 * 4096));
+        SIZE_T copied = 0;
+        MM_COPY_ADDRESS source{};
+        source.VirtualAddress = top - 100;
+        CHECK(MmCopyMemory(target, source, 100, MM_COPY_MEMORY_VIRTUAL, &copied) == STATUS_SUCCESS);
+        CHECK(copied == 100);
+        source.VirtualAddress = MmBadPointer;
+        CHECK(MmCopyMemory(target, source, 4, MM_COPY_MEMORY_VIRTUAL, &copied) == STATUS_INVALID_ADDRESS);
+        CHECK(copied == 0);
+        mm::free_user_stack(process, low);
+        REQUIRE(mm::allocate_user_stack(process, 4096, low, top));
+        source.VirtualAddress = top - 50; // what follows is unmapped
+        CHECK(MmCopyMemory(target, source, 100, MM_COPY_MEMORY_VIRTUAL, &copied) == STATUS_INVALID_ADDRESS);
+        CHECK(copied == 50);
+        source.PhysicalAddress = MmGetPhysicalAddress(low);
+        CHECK(MmCopyMemory(target, source, 100, MM_COPY_MEMORY_PHYSICAL, &copied) == STATUS_SUCCESS);
+        source.PhysicalAddress.QuadPart = static_cast<LONGLONG>(kernel.slot().physical_pages() * 4096 - 10);
+        CHECK(MmCopyMemory(target, source, 11, MM_COPY_MEMORY_PHYSICAL, &copied) == STATUS_INVALID_ADDRESS);
+        CHECK(MmCopyMemory(target, source, 11, MM_COPY_MEMORY_PHYSICAL | MM_COPY_MEMORY_VIRTUAL, &copied) == STATUS_INVALID_PARAMETER_4);
+    });
+}
