@@ -100,9 +100,11 @@ function(dirql_add_test name)
     dirql_add_check(${name} COMMAND ${name} ${arg_ARGS} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT})
 endfunction()
 
-# dirql_add_example(NN_name): examples/NN_name/driver.c (or .cpp) as the plug-in name.so, and app.cpp with the same
-# driver linked in as the program NN_name, which ctest runs.
+# dirql_add_example(NN_name [ABOVE NN_other...]): examples/NN_name/driver.c (or .cpp) as the plug-in name.so, and app.cpp
+# with the same driver linked in as the program NN_name, which ctest runs.
+# ABOVE     examples added before, whose drivers the program loads too
 function(dirql_add_example example)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "ABOVE")
     string(REGEX REPLACE "^[0-9]+_" "" short "${example}")
     set(directory "${CMAKE_CURRENT_SOURCE_DIR}/${example}")
     file(GLOB driver_sources CONFIGURE_DEPENDS "${directory}/driver*.c" "${directory}/driver*.cpp")
@@ -111,7 +113,8 @@ function(dirql_add_example example)
         return()
     endif()
     dirql_add_driver(example_${short} SOURCES ${driver_sources} OUTPUT_NAME ${short})
-    dirql_add_app(example_${short}_app SOURCES "${directory}/app.cpp" DRIVERS example_${short})
+    list(TRANSFORM arg_ABOVE REPLACE "^[0-9]+_" "example_" OUTPUT_VARIABLE lower_drivers)
+    dirql_add_app(example_${short}_app SOURCES "${directory}/app.cpp" DRIVERS example_${short} ${lower_drivers})
     set_target_properties(example_${short} PROPERTIES LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples/${example}")
     set_target_properties(
         example_${short}_app PROPERTIES OUTPUT_NAME ${example} RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples/${example}"

@@ -37,7 +37,7 @@ struct MachineOptions {
     /// Host CPU time that driver code without preemption points may take.
     std::chrono::nanoseconds wall_clock_budget = std::chrono::seconds(10);
     /// Told of debug output as it comes; Machine::debug_output keeps it in any case.
-    std::function<void(std::string_view)> on_debug_output;
+    std::function<void(std::string_view)> on_debug_output = nullptr;
 };
 
 /// Many machines can live in one process, one after another or side by side on several host threads; one machine is used by

@@ -1,8 +1,6 @@
 // Loading and unloading drivers.
 #include "api/machine_impl.hpp"
-#include "ex/active_objects.hpp"
-#include "ex/pool.hpp"
-#include "ke/stop.hpp"
+#include "io/left_behind.hpp"
 #include "ldr/debugger_hooks.hpp"
 #include "api/text.hpp"
 
@@ -27,6 +25,19 @@ ldr::LinkedImage& image_of(const LinkedDriver& driver) {
     return *static_cast<ldr::LinkedImage*>(expected);
 }
 
+// A file whose last reference went above PASSIVE_LEVEL ends in a worker thread, perhaps a moment after its application.
+io::UnloadResult unload_patiently(PDRIVER_OBJECT driver) {
+    constexpr int looks = 10;
+    LARGE_INTEGER pause;
+    pause.QuadPart = -10'000; // 1 ms
+    io::UnloadResult result = io::unload_driver(driver);
+    for (int i = 0; i < looks && result == io::UnloadResult::pending; ++i) {
+        KeDelayExecutionThread(KernelMode, FALSE, &pause);
+        result = io::unload_driver(driver);
+    }
+    return result;
+}
+
 Unload public_result(io::UnloadResult result) {
     switch (result) {
     case io::UnloadResult::unloaded: return Unload::unloaded;
@@ -35,22 +46,6 @@ Unload public_result(io::UnloadResult result) {
     case io::UnloadResult::devices_left: return Unload::devices_left;
     }
     return Unload::unloaded;
-}
-
-// After Unload: what a driver must not leave behind.
-void check_left_behind(const ke::CodeRange& code) {
-    const ex::ActiveObject active = ex::find_active_object(code);
-    if (active.address != nullptr) {
-        ke::bug_check(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, ke::parameter(active.routine), 8, ke::parameter(active.address), 0,
-                      {.rule = "a driver was unloaded and left something behind that will call it",
-                       .document = "Bug Check 0xCE: DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS", .name = active.what});
-    }
-    const ex::PoolLeaks leaks = ex::report_leaks(code);
-    if (leaks.blocks != 0) {
-        ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x62, reinterpret_cast<std::uint64_t>(code.name), 0, leaks.blocks,
-                      {.rule = "a driver was unloaded without having freed its pool", .document = "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION",
-                       .name = code.name});
-    }
 }
 
 } // namespace
@@ -116,13 +111,14 @@ Result<Driver> MachineImpl::start(std::unique_ptr<LoadedDriver> loading, void* e
         status = io::load_driver(image, &driver.object);
         if (NT_SUCCESS(status)) {
             io::call_reinitialization_routines();
-        } else {
-            check_left_behind(driver.code);
+        } else if (driver.object == nullptr) {
+            io::check_left_behind(driver.code);
         }
     });
     if (!ran) return stopped_error();
     if (NT_SUCCESS(status)) return Driver(driver.name, id);
     const Error error{ErrorCode::driver_failed, fmt::format("{}: DriverEntry returned {}", driver.name, status_name(status)), status};
+    if (driver.object != nullptr) return error; // it left devices behind, which keep the image
     release(driver);
     drivers_[id].reset();
     return error;
@@ -134,8 +130,8 @@ Result<Unload> MachineImpl::unload(std::uint32_t id) {
     LoadedDriver& driver = *drivers_[id];
     io::UnloadResult result{};
     const bool ran = run_system("DriverUnload", [&] {
-        result = io::unload_driver(driver.object);
-        if (result == io::UnloadResult::unloaded) check_left_behind(driver.code);
+        result = unload_patiently(driver.object);
+        if (result == io::UnloadResult::unloaded) io::check_left_behind(driver.code);
     });
     if (!ran) return stopped_error();
     if (result == io::UnloadResult::unloaded) {

@@ -78,7 +78,13 @@ Bytes bytes(std::initializer_list<unsigned> values) {
 
 Request::Request(std::unique_ptr<api::RequestState> state) : state_(std::move(state)) {}
 Request::Request(Request&&) noexcept = default;
-Request& Request::operator=(Request&&) noexcept = default;
+Request& Request::operator=(Request&& other) noexcept {
+    if (this != &other) {
+        const Request ended(std::move(*this)); // waits, as its destructor does
+        state_ = std::move(other.state_);
+    }
+    return *this;
+}
 
 namespace {
 

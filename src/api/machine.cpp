@@ -28,7 +28,7 @@ Outcome Machine::advance(std::chrono::nanoseconds duration) { return impl_->adva
 
 const Outcome& Machine::outcome() const noexcept { return impl_->outcome; }
 const std::string& Machine::debug_output() const noexcept { return impl_->debug_text; }
-std::chrono::nanoseconds Machine::now() const noexcept { return std::chrono::nanoseconds(impl_->kernel().now); }
+std::chrono::nanoseconds Machine::now() const noexcept { return std::chrono::nanoseconds(impl_->kernel().time()); }
 Trace& Machine::trace() noexcept { return impl_->trace; }
 
 } // namespace dirql

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 namespace dirql::api {
@@ -26,6 +27,11 @@ ke::MachineOptions kernel_options(const MachineOptions& options) {
     kernel.run_budget = static_cast<std::uint64_t>(options.run_budget.count());
     kernel.wall_clock_budget = static_cast<std::uint64_t>(options.wall_clock_budget.count());
     return kernel;
+}
+
+// A machine is driven by its host: one that is asked for something from inside of a run, its own or another's, cannot do it.
+void require_host() {
+    if (ke::current_processor() != nullptr) throw std::logic_error("a machine is used from inside of a run");
 }
 
 bool thread_ended(void* thread) { return static_cast<ke::Thread*>(thread)->state == ke::ThreadState::terminated; }
@@ -71,6 +77,7 @@ const Outcome& MachineImpl::conclude() {
 }
 
 bool MachineImpl::run_system(const char* name, const std::function<void()>& body) {
+    require_host();
     if (kernel_->stopping) return false;
     ke::Thread* thread;
     {
@@ -103,6 +110,7 @@ Outcome MachineImpl::run_in_kernel(const std::function<void()>& body) {
 }
 
 Outcome MachineImpl::run_application(const std::function<void(Process&)>& body) {
+    require_host();
     if (kernel_->stopping) return outcome;
     ProcessImpl process(*kernel_, body);
     ke::run(*kernel_, thread_ended, process.first_thread());

@@ -1,17 +1,19 @@
 // From what the kernel recorded when it stopped to an Outcome.
 #include "api/machine_impl.hpp"
+#include "diag/guarded_memory.hpp"
 #include "diag/names.hpp"
+#include "diag/report.hpp"
+#include "ldr/exports.hpp"
 #include "ldr/symbolizer.hpp"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <cstring>
 
 namespace dirql::api {
 namespace {
 
-// Driver code by name and line. Kernel frames stay unnamed here: they are the same for every driver.
-class StackReader {
+// Code by image, function and line.
+class StackReader final : public diag::Symbolizer {
 public:
     StackReader(const ke::Machine& machine, const std::vector<std::unique_ptr<LoadedDriver>>& drivers) : machine_(machine) {
         for (const auto& driver : drivers) {
@@ -19,10 +21,20 @@ public:
         }
     }
 
+    [[nodiscard]] diag::CodeName locate(std::uint64_t address, bool returned_to) override {
+        const ldr::CodeLocation location = returned_to ? symbolizer_.locate_caller(address) : symbolizer_.locate(address);
+        return {location.image, location.offset, location.function, location.file, location.line};
+    }
+    [[nodiscard]] std::string_view export_at(std::uint64_t address) override {
+        const auto all = ldr::exports();
+        const auto found = std::ranges::find(all, reinterpret_cast<void*>(address), &ldr::Export::address);
+        return found == all.end() ? std::string_view() : found->name;
+    }
+
     // The first frame of a fault is where it happened, all others are return addresses.
     [[nodiscard]] StackFrame read(std::uint64_t address, bool is_return) {
-        const ldr::CodeLocation location = is_return ? symbolizer_.locate_caller(address) : symbolizer_.locate(address);
-        return {location.image, location.offset, location.function, location.file, location.line};
+        const diag::CodeName name = locate(address, is_return);
+        return {name.image, name.offset, name.function, name.file, name.line};
     }
     [[nodiscard]] const ke::CodeRange* driver_of(std::uint64_t address) const noexcept { return ke::find_code_range(machine_, address); }
 
@@ -30,6 +42,18 @@ private:
     const ke::Machine& machine_;
     ldr::Symbolizer symbolizer_;
 };
+
+// A rule about what a routine left is broken when the routine has returned: the parameters name it, or the device does.
+std::string driver_named_by(const ke::Stop& stop, const StackReader& reader) {
+    for (const std::uint64_t parameter : stop.parameters) {
+        if (const ke::CodeRange* range = reader.driver_of(parameter)) return range->name;
+    }
+    const diag::GuardedMemory memory; // the device may be what the driver made of it
+    const auto device = memory.read(stop.device);
+    const auto driver = device ? memory.read(device->DriverObject) : std::nullopt;
+    const ke::CodeRange* range = driver ? reader.driver_of(reinterpret_cast<std::uint64_t>(driver->DriverInit)) : nullptr;
+    return range == nullptr ? std::string() : range->name;
+}
 
 BugCheck describe(const ke::Stop& stop, StackReader& reader) {
     BugCheck result;
@@ -44,6 +68,7 @@ BugCheck describe(const ke::Stop& stop, StackReader& reader) {
         if (result.driver.empty()) result.driver = range->name;
         result.stack.push_back(reader.read(stop.frames[i], i != 0));
     }
+    if (result.driver.empty()) result.driver = driver_named_by(stop, reader);
     return result;
 }
 
@@ -54,7 +79,7 @@ Outcome describe_stop(const ke::Machine& machine, const std::vector<std::unique_
     Outcome outcome;
     outcome.kind = machine.stop.kind == ke::StopKind::bug_check ? OutcomeKind::bug_check : OutcomeKind::stall;
     outcome.bug_check = describe(machine.stop, reader);
-    outcome.report = fmt::format("*** {}: {} {}\n", outcome.kind == OutcomeKind::stall ? "STALL" : "STOP", outcome.bug_check.name, outcome.bug_check.rule);
+    outcome.report = diag::stop_report(machine, reader);
     return outcome;
 }
 

@@ -1,6 +1,8 @@
 #include <dirql/trace.hpp>
 
 #include "api/machine_impl.hpp"
+#include "diag/journey.hpp"
+#include "diag/text.hpp"
 
 #include <algorithm>
 
@@ -15,8 +17,8 @@ void Trace::enable(bool on) noexcept {
 bool Trace::enabled() const noexcept { return machine_.kernel().recorder != nullptr; }
 void Trace::clear() { machine_.recorder().clear(); }
 std::size_t Trace::size() const noexcept { return machine_.recorder().records().size(); }
-std::string Trace::text() const { return {}; }
-std::string Trace::journey(std::uint32_t) const { return {}; }
+std::string Trace::text() const { return diag::to_text(machine_.recorder().records()); }
+std::string Trace::journey(std::uint32_t irp) const { return diag::journey(machine_.recorder().records(), irp); }
 
 std::vector<std::uint32_t> Trace::irps() const {
     std::vector<std::uint32_t> seen;

@@ -11,8 +11,8 @@ namespace dirql::diag {
 }
 
 [[nodiscard]] constexpr bool ends_call(EventKind kind) noexcept {
-    return kind == EventKind::irp_return || kind == EventKind::irp_completion_return || kind == EventKind::service_exit ||
-           kind == EventKind::callout_exit;
+    return kind == EventKind::irp_return || kind == EventKind::irp_completion_return ||
+           kind == EventKind::service_exit || kind == EventKind::callout_exit;
 }
 
 // The kind that begins what this one ends.

@@ -17,7 +17,8 @@ constexpr std::size_t chunk = 4096; // fits into an empty pipe
 bool pass(const int (&pipe)[2], std::byte* to, std::uint64_t from, std::size_t bytes) noexcept {
     const long written = syscall(SYS_write, pipe[1], from, bytes);
     if (written <= 0) return false;
-    const ssize_t got = ::read(pipe[0], to, static_cast<std::size_t>(written)); // also when it was less: the pipe is to be empty
+    const ssize_t got =
+        ::read(pipe[0], to, static_cast<std::size_t>(written)); // also when it was less: the pipe is to be empty
     return got == written && static_cast<std::size_t>(written) == bytes;
 }
 

@@ -1,7 +1,7 @@
 // Reading memory that may be anything: a report looks at a machine whose driver has run wild.
 //
-// The host's kernel does the copying, so a bad address is an answer and no fault: no signal handler is needed, and the reader
-// may be on any stack. Slow (two system calls a read); for reports only.
+// The host's kernel does the copying, so a bad address is an answer and no fault: no signal handler is needed, and the
+// reader may be on any stack. Slow (two system calls a read); for reports only.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,8 @@ public:
 
     template <class T> [[nodiscard]] std::optional<T> read(std::uint64_t address) const noexcept {
         static_assert(std::is_trivially_copyable_v<T>);
-        std::optional<T> value(std::in_place);
-        if (!copy(static_cast<void*>(&*value), address, sizeof(T))) value.reset();
+        T value{};
+        if (!copy(static_cast<void*>(&value), address, sizeof(T))) return std::nullopt;
         return value;
     }
     template <class T> [[nodiscard]] std::optional<T> read(const T* address) const noexcept {

@@ -39,12 +39,13 @@ std::string location_line(const MachineView& view, const IrpCopy& copy, std::siz
     const char mark = &location == current_location(copy) ? '>' : ' ';
     if (unused(location)) return fmt::format("  {} {:>2}  (not in use)\n", mark, index + 1);
     const std::uint64_t device = number(location.DeviceObject);
-    const std::string routine = location.CompletionRoutine == nullptr
-                                    ? std::string{}
-                                    : ", completion " + view.code_text(reinterpret_cast<std::uint64_t>(location.CompletionRoutine), false);
+    const std::string routine =
+        location.CompletionRoutine == nullptr
+            ? std::string{}
+            : ", completion " + view.code_text(reinterpret_cast<std::uint64_t>(location.CompletionRoutine), false);
     const std::string control = control_text(location.Control);
-    return fmt::format("  {} {:>2}  {} {} {}{}{}\n", mark, index + 1, request_text(location), view.device_text(device), view.driver_of_device(device),
-                       control.empty() ? "" : ", " + control, routine);
+    return fmt::format("  {} {:>2}  {} at {}{}{}\n", mark, index + 1, request_text(location),
+                       view.device_and_driver(device), control.empty() ? "" : ", " + control, routine);
 }
 
 } // namespace
@@ -55,7 +56,8 @@ std::optional<IrpCopy> copy_irp(const MachineView& view, std::uint64_t address) 
     IrpCopy copy{address, *irp, {}};
     const int count = std::clamp(int{irp->StackCount}, 0, most_locations);
     for (int i = 0; i < count; ++i) {
-        const auto location = view.object<IO_STACK_LOCATION>(address + sizeof(IRP) + static_cast<std::size_t>(i) * sizeof(IO_STACK_LOCATION));
+        const auto location = view.object<IO_STACK_LOCATION>(address + sizeof(IRP) +
+                                                             static_cast<std::size_t>(i) * sizeof(IO_STACK_LOCATION));
         if (!location) break;
         copy.locations.push_back(*location);
     }
@@ -64,30 +66,35 @@ std::optional<IrpCopy> copy_irp(const MachineView& view, std::uint64_t address) 
 
 const IO_STACK_LOCATION* current_location(const IrpCopy& copy) noexcept {
     const int current = copy.irp.CurrentLocation;
-    return current >= 1 && static_cast<std::size_t>(current) <= copy.locations.size() ? &copy.locations[static_cast<std::size_t>(current) - 1] : nullptr;
+    return current >= 1 && static_cast<std::size_t>(current) <= copy.locations.size()
+               ? &copy.locations[static_cast<std::size_t>(current) - 1]
+               : nullptr;
 }
 
 std::string request_text(const IO_STACK_LOCATION& location) {
     const std::string function = function_text(location.MajorFunction, location.MinorFunction);
-    if (!has_control_code(location.MajorFunction)) return function;
-    return fmt::format("{} 0x{:X}", function, location.Parameters.DeviceIoControl.IoControlCode);
+    const ULONG code = location.Parameters.DeviceIoControl.IoControlCode; // completion clears it
+    return has_control_code(location.MajorFunction) && code != 0 ? fmt::format("{} 0x{:X}", function, code) : function;
 }
 
 std::string irp_summary(const MachineView& view, const IrpCopy& copy) {
     const IO_STACK_LOCATION* location = current_location(copy);
-    if (location == nullptr || unused(*location)) return fmt::format("IRP 0x{:X}, {}", copy.address, state_text(copy.irp));
+    if (location == nullptr || unused(*location))
+        return fmt::format("IRP 0x{:X}, {}", copy.address, state_text(copy.irp));
     const std::uint64_t device = number(location->DeviceObject);
     const bool pending = (location->Control & SL_PENDING_RETURNED) != 0;
-    return fmt::format("IRP 0x{:X} {} at {}, in the hands of {}{}{}", copy.address, request_text(*location), view.device_text(device),
-                       view.driver_of_device(device), pending ? ", marked pending" : "", copy.irp.Cancel ? ", cancelled" : "");
+    return fmt::format("IRP 0x{:X} {} at {}, in the hands of {}{}{}", copy.address, request_text(*location),
+                       view.device_text(device), view.driver_of_device(device), pending ? ", marked pending" : "",
+                       copy.irp.Cancel ? ", cancelled" : "");
 }
 
 std::string irp_text(const MachineView& view, std::uint64_t address) {
     const auto copy = copy_irp(view, address);
     if (!copy) return fmt::format("IRP 0x{:X}: its memory holds no IRP any more\n", address);
     const IRP& irp = copy->irp;
-    std::string text = fmt::format("IRP 0x{:X}, {}: {}, information 0x{:X}{}{}\n", address, state_text(irp), status_text(irp.IoStatus.Status),
-                                   irp.IoStatus.Information, irp.PendingReturned ? ", pending returned" : "", irp.Cancel ? ", cancelled" : "");
+    std::string text = fmt::format("IRP 0x{:X}, {}: {}, information 0x{:X}{}{}\n", address, state_text(irp),
+                                   status_text(irp.IoStatus.Status), irp.IoStatus.Information,
+                                   irp.PendingReturned ? ", pending returned" : "", irp.Cancel ? ", cancelled" : "");
     for (std::size_t i = copy->locations.size(); i-- != 0;) text += location_line(view, *copy, i);
     return text;
 }

@@ -27,7 +27,8 @@ std::string_view colour_of(KIRQL irql) noexcept {
 // Lines of a table: time, IRQL, an indented sentence that may take several lines.
 class Page {
 public:
-    explicit Page(const JourneyOptions& options) : colour_(options.colour), columns_(std::max(options.columns, narrowest)) {}
+    explicit Page(const JourneyOptions& options)
+        : colour_(options.colour), columns_(std::max(options.columns, narrowest)) {}
 
     void line(std::string_view text) { (text_ += text) += '\n'; }
     void bold_line(std::string_view text) { line(painted(bold, text)); }
@@ -82,13 +83,15 @@ std::string thread_text(const Record& record) {
 
 std::string flow_text(const Record& record) {
     const Moment& moment = record.moment;
-    if (!moment.in_dpc && !moment.in_interrupt) return fmt::format("on {}, processor {}", thread_text(record), moment.processor);
-    return fmt::format("in {} on processor {}, which interrupted {}", moment.in_interrupt ? "an ISR" : "a DPC", moment.processor,
-                       thread_text(record));
+    if (!moment.in_dpc && !moment.in_interrupt)
+        return fmt::format("on {}, processor {}", thread_text(record), moment.processor);
+    return fmt::format("in {} on processor {}, which interrupted {}", moment.in_interrupt ? "an ISR" : "a DPC",
+                       moment.processor, thread_text(record));
 }
 
 bool same_flow(const Moment& a, const Moment& b) noexcept {
-    return a.thread == b.thread && a.processor == b.processor && a.in_dpc == b.in_dpc && a.in_interrupt == b.in_interrupt;
+    return a.thread == b.thread && a.processor == b.processor && a.in_dpc == b.in_dpc &&
+           a.in_interrupt == b.in_interrupt;
 }
 
 class Journey {
@@ -117,7 +120,8 @@ private:
                             ? fmt::format("The journey of irp#{}", irp_)
                             : fmt::format("The journey of irp#{}: {}", irp_, request_text(*first_call_)));
         if (first_call_ != nullptr && has_control_code(first_call_->major) && first_call_->code != 0) {
-            page_.line(fmt::format("Control code 0x{:X}: {}", first_call_->code, control_code_text(first_call_->code)));
+            page_.wrapped(
+                fmt::format("Control code 0x{:X}: {}", first_call_->code, control_code_text(first_call_->code)), 0);
         }
         page_.line("");
         page_.line(fmt::format("{:>11}  {:<14}  {}", "time, us", "IRQL", "what happens"));
@@ -138,7 +142,8 @@ private:
         const bool edge = begins_call(record.kind) || ends_call(record.kind);
         const unsigned depth = depth_of(edge && around != CallTree::none ? calls_.parent(around) : around);
         // Completion routines are called from within IofCompleteRequest.
-        const bool completion = record.kind == EventKind::irp_completion || record.kind == EventKind::irp_completion_return;
+        const bool completion =
+            record.kind == EventKind::irp_completion || record.kind == EventKind::irp_completion_return;
         return completion ? depth + 1 : depth;
     }
 
@@ -188,7 +193,9 @@ std::string journey(const Records& records, std::uint32_t irp, const JourneyOpti
 std::optional<std::uint32_t> find_irp(const Records& records, std::uint8_t major, unsigned nth) {
     std::vector<std::uint32_t> seen;
     for (const Record& record : records) {
-        if (record.kind != EventKind::irp_call || record.major != major || std::ranges::find(seen, record.irp) != seen.end()) continue;
+        if (record.kind != EventKind::irp_call || record.major != major ||
+            std::ranges::find(seen, record.irp) != seen.end())
+            continue;
         if (seen.size() == nth) return record.irp;
         seen.push_back(record.irp);
     }

@@ -56,7 +56,8 @@ void JourneyScope::take_cause_of_dpc(std::size_t begin) {
     for (std::size_t i = begin; i-- != 0;) {
         if (all_[i].kind != EventKind::dpc_queued || !same_routine(all_[i], all_[begin])) continue;
         records_in_[i] = true;
-        if (i != 0 && all_[i - 1].kind == EventKind::timer_expired && same_routine(all_[i - 1], all_[begin])) records_in_[i - 1] = true;
+        if (i != 0 && all_[i - 1].kind == EventKind::timer_expired && same_routine(all_[i - 1], all_[begin]))
+            records_in_[i - 1] = true;
         return;
     }
 }

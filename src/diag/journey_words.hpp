@@ -10,7 +10,8 @@ namespace dirql::diag {
 
 // What surrounds the record that is put into words.
 struct Circumstances {
-    const Record* around = nullptr;  // the record that began the call in which it happened, or, of an end, the call that ends
+    const Record* around =
+        nullptr; // the record that began the call in which it happened, or, of an end, the call that ends
     const Record* first_call = nullptr; // the first call of a driver with this IRP
 };
 

@@ -29,7 +29,8 @@ std::string_view last_part(std::string_view path) noexcept { return path.substr(
 
 std::string field_text(const char* field, std::size_t size) { return one_line({field, strnlen(field, size)}); }
 
-MachineView::MachineView(const ke::Machine& machine, Symbolizer& symbolizer) : machine_(machine), symbolizer_(symbolizer) {
+MachineView::MachineView(const ke::Machine& machine, Symbolizer& symbolizer)
+    : machine_(machine), symbolizer_(symbolizer) {
     copy_images();
     copy_processors();
     copy_threads();
@@ -75,7 +76,7 @@ void MachineView::copy_threads_of(std::uint64_t address) {
     while (entry != head && threads_.size() < most_threads) {
         const std::uint64_t where = entry - offsetof(ke::Thread, process_entry);
         const auto thread = object<ke::Thread>(where);
-        if (!thread) return;
+        if (!thread || thread_at(where) != nullptr) return; // a list that runs in a circle
         threads_.push_back({where, *thread, process->id, field_text(process->name, sizeof process->name)});
         entry = number(thread->process_entry.Flink);
     }
@@ -92,19 +93,26 @@ const ProcessorCopy* MachineView::processor_at(std::uint64_t address) const noex
 }
 
 const Image* MachineView::image_at(std::uint64_t address) const noexcept {
-    const auto found = std::ranges::find_if(images_, [&](const Image& image) { return address - image.begin < image.end - image.begin; });
+    const auto found = std::ranges::find_if(
+        images_, [&](const Image& image) { return address - image.begin < image.end - image.begin; });
     return found == images_.end() ? nullptr : &*found;
 }
 
 bool MachineView::is_idle(const ThreadCopy& thread) const noexcept {
-    return std::ranges::any_of(processors_, [&](const ProcessorCopy& each) { return number(each.processor.idle_thread) == thread.address; });
+    return std::ranges::any_of(
+        processors_, [&](const ProcessorCopy& each) { return number(each.processor.idle_thread) == thread.address; });
 }
 
 std::string MachineView::thread_text(std::uint64_t address) const {
+    const std::string label = thread_label(address);
+    return label.empty() ? "a thread that is gone" : "thread " + label;
+}
+
+std::string MachineView::thread_label(std::uint64_t address) const {
     const ThreadCopy* copy = thread_at(address);
-    if (copy == nullptr) return "a thread that is gone";
-    return fmt::format("thread {} \"{}\" of process {} \"{}\"", copy->thread.id, field_text(copy->thread.name, sizeof copy->thread.name),
-                       copy->process_id, copy->process_name);
+    if (copy == nullptr) return {};
+    return fmt::format("{} \"{}\" of process {} \"{}\"", copy->thread.id,
+                       field_text(copy->thread.name, sizeof copy->thread.name), copy->process_id, copy->process_name);
 }
 
 std::string MachineView::string_text(const UNICODE_STRING& string) const {
@@ -138,6 +146,12 @@ std::string MachineView::device_text(std::uint64_t address) const {
         next = number(older->NextDevice);
     }
     return fmt::format("{} device#{}", driver_text(number(device->DriverObject)), place);
+}
+
+std::string MachineView::device_and_driver(std::uint64_t device) const {
+    const std::string name = device_text(device);
+    const std::string driver = driver_of_device(device);
+    return name.starts_with(driver) ? name : fmt::format("{} of {}", name, driver);
 }
 
 std::string MachineView::code_text(std::uint64_t address, bool returned_to) const {

@@ -1,4 +1,5 @@
-// A stopped machine as reports read it: copies of what it holds, checked and bounded. A driver may have written anywhere.
+// A stopped machine as reports read it: copies of what it holds, checked and bounded. A driver may have written
+// anywhere.
 #pragma once
 
 #include "diag/guarded_memory.hpp"
@@ -55,6 +56,8 @@ public:
 
     // `thread 24 "app" of process 20 "app"`; for an address that is no thread's, `a thread that is gone`.
     [[nodiscard]] std::string thread_text(std::uint64_t address) const;
+    // `24 "app" of process 20 "app"`, or nothing.
+    [[nodiscard]] std::string thread_label(std::uint64_t address) const;
     // A counted string, at most 260 characters.
     [[nodiscard]] std::string string_text(const UNICODE_STRING& string) const;
     // \Driver\echo, of a DRIVER_OBJECT.
@@ -63,6 +66,8 @@ public:
     [[nodiscard]] std::string driver_of_device(std::uint64_t device) const;
     // \Device\Echo; a device without a name is \Driver\echo device#2, its driver's second.
     [[nodiscard]] std::string device_text(std::uint64_t device) const;
+    // `\Device\Echo of \Driver\echo`; the driver is not told twice.
+    [[nodiscard]] std::string device_and_driver(std::uint64_t device) const;
     // `echo.so+0x1240 EchoRead (echo.c:42)`, as much of it as is known.
     [[nodiscard]] std::string code_text(std::uint64_t address, bool returned_to) const;
 

@@ -1,5 +1,5 @@
-// Names of the numbers that drivers and their readers deal with. An unknown number has an empty name; the text_of functions
-// then write the number.
+// Names of the numbers that drivers and their readers deal with. An unknown number has an empty name; the text_of
+// functions then write the number.
 #pragma once
 
 #include <ntifs.h>
@@ -32,7 +32,8 @@ namespace dirql::diag {
 
 // Does a stack location of this major function carry a control code?
 [[nodiscard]] constexpr bool has_control_code(std::uint8_t major) noexcept {
-    return major == IRP_MJ_DEVICE_CONTROL || major == IRP_MJ_INTERNAL_DEVICE_CONTROL || major == IRP_MJ_FILE_SYSTEM_CONTROL;
+    return major == IRP_MJ_DEVICE_CONTROL || major == IRP_MJ_INTERNAL_DEVICE_CONTROL ||
+           major == IRP_MJ_FILE_SYSTEM_CONTROL;
 }
 
 // The four parts of an I/O control code, as CTL_CODE puts them together.

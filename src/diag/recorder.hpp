@@ -16,22 +16,26 @@
 
 namespace dirql::diag {
 
+// Where the kernel's own routines are: their offsets depend on how it was compiled, and are not told.
+inline constexpr std::string_view kernel_image = "nt";
+
 // An event whose pointers have become names. The views live as long as the recorder.
 struct Record {
     EventKind kind{};
     Moment moment;
-    std::uint32_t irp = 0;        // its number; 0: none
-    std::uint32_t call = 0;       // the same in the two records that begin and end a call; 0: neither, or its begin is unknown
+    std::uint32_t irp = 0; // its number; 0: none
+    std::uint32_t call =
+        0; // the same in the two records that begin and end a call; 0: neither, or its begin is unknown
     std::uint8_t major = 0;
     std::uint8_t minor = 0;
     std::uint32_t code = 0;
     NTSTATUS status = 0;
     std::uint64_t value = 0;
-    std::string_view object = {};      // its name
-    std::string_view driver = {};      // of the device that `object` is
+    std::string_view object = {}; // its name
+    std::string_view driver = {}; // of the device that `object` is
     std::string_view thread_name;
-    std::string_view image = {};       // of the routine
-    std::uint64_t offset = 0;     // of the routine in its image
+    std::string_view image = {}; // of the routine
+    std::uint64_t offset = 0;    // of the routine in its image
     std::string text = {};
 };
 
@@ -44,7 +48,7 @@ struct Origin {
     std::string_view object_name = {}; // empty: the recorder gives one
     std::string_view image = {};       // where `routine` is
     std::uint64_t offset = 0;
-    bool object_on_stack = false;      // its address says nothing: it depends on how the kernel was compiled
+    bool object_on_stack = false; // its address says nothing: it depends on how the kernel was compiled
 };
 
 class Recorder {

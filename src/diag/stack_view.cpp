@@ -76,8 +76,13 @@ Frames frames_of_stop(const MachineView& view) {
 }
 
 Frames frames_of(const MachineView& view, const ke::Thread& thread) {
-    const std::array<Bounds, 2> stacks = {Bounds{number(thread.kernel_stack_low), number(thread.kernel_stack_top)},
-                                          Bounds{number(thread.user_stack_low), number(thread.user_stack_top)}};
+    const ProcessorCopy* home =
+        view.processor_at(number(thread.processor)); // a DPC on top of the thread has a stack of its own
+    const std::array<Bounds, 3> stacks = {
+        Bounds{number(thread.kernel_stack_low), number(thread.kernel_stack_top)},
+        Bounds{number(thread.user_stack_low), number(thread.user_stack_top)},
+        home == nullptr ? Bounds{}
+                        : Bounds{number(home->processor.dpc_stack_low), number(home->processor.dpc_stack_top)}};
     const std::uint64_t context = number(thread.fiber.context);
     Frames frames;
     if (thread.started == 0 || !on_any(stacks, context)) return frames;
@@ -101,8 +106,16 @@ bool is_return_address(const MachineView& view, const Frames& frames, std::size_
 }
 
 std::size_t innermost_driver_frame(const MachineView& view, const Frames& frames) {
-    const auto found = std::ranges::find_if(frames, [&](std::uint64_t address) { return view.image_at(address) != nullptr; });
+    const auto found =
+        std::ranges::find_if(frames, [&](std::uint64_t address) { return view.image_at(address) != nullptr; });
     return static_cast<std::size_t>(found - frames.begin());
+}
+
+bool acquires_spin_lock(const MachineView& view, const Frames& frames) {
+    const std::size_t inner = innermost_driver_frame(view, frames);
+    if (inner == frames.size()) return false;
+    const std::string callee = export_called(view, frames[inner]);
+    return callee.find("Acquire") != std::string::npos && callee.find("SpinLock") != std::string::npos;
 }
 
 std::string stack_text(const MachineView& view, const Frames& frames) {
@@ -114,7 +127,8 @@ std::string stack_text(const MachineView& view, const Frames& frames) {
             continue;
         }
         const bool returned_to = is_return_address(view, frames, i);
-        const std::string callee = returned_to && (kernel_inside || i == 0) ? export_called(view, frames[i]) : std::string{};
+        const std::string callee =
+            returned_to && (kernel_inside || i == 0) ? export_called(view, frames[i]) : std::string{};
         if (!callee.empty()) text += fmt::format("  nt!{}\n", callee);
         text += fmt::format("  {}\n", view.code_text(frames[i], returned_to));
         kernel_inside = false;

@@ -1,7 +1,9 @@
-// Stacks in a report: the drivers' frames with line numbers, and between them the exports by which they entered the kernel.
+// Stacks in a report: the drivers' frames with line numbers, and between them the exports by which they entered the
+// kernel.
 //
-// The kernel's own frames depend on how dirql was compiled; they are left out. Which export a driver had called is read off the
-// call instruction before the return address in the driver's frame, so the stack of a run is the same with every build.
+// The kernel's own frames depend on how dirql was compiled; they are left out. Which export a driver had called is read
+// off the call instruction before the return address in the driver's frame, so the stack of a run is the same with
+// every build.
 #pragma once
 
 #include "diag/machine_view.hpp"
@@ -21,7 +23,8 @@ using Frames = std::vector<std::uint64_t>;
 // Where a thread that does not run will go on.
 [[nodiscard]] Frames frames_of(const MachineView& view, const ke::Thread& thread);
 
-// The export that the instruction before `return_address` calls, directly or through a linkage table. Empty when there is none.
+// The export that the instruction before `return_address` calls, directly or through a linkage table. Empty when there
+// is none.
 [[nodiscard]] std::string export_called(const MachineView& view, std::uint64_t return_address);
 
 // Is it an address to return to, rather than of an instruction that faulted?
@@ -29,6 +32,9 @@ using Frames = std::vector<std::uint64_t>;
 
 // The index of the innermost frame in driver code; frames.size() when there is none.
 [[nodiscard]] std::size_t innermost_driver_frame(const MachineView& view, const Frames& frames);
+
+// Has the innermost driver frame called an export that acquires a spin lock? In it a flow stays only to spin.
+[[nodiscard]] bool acquires_spin_lock(const MachineView& view, const Frames& frames);
 
 // One line a frame, each with two blanks before and a newline after.
 [[nodiscard]] std::string stack_text(const MachineView& view, const Frames& frames);

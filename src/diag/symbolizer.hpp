@@ -20,7 +20,8 @@ class Symbolizer {
 public:
     virtual ~Symbolizer() = default;
 
-    // Where an instruction is. `returned_to`: the address is one that a call returns to, and the call is what is asked for.
+    // Where an instruction is. `returned_to`: the address is one that a call returns to, and the call is what is asked
+    // for.
     [[nodiscard]] virtual CodeName locate(std::uint64_t address, bool returned_to) = 0;
     // The export that begins at this address; empty when none does.
     [[nodiscard]] virtual std::string_view export_at(std::uint64_t address) = 0;

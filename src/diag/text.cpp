@@ -77,7 +77,8 @@ std::string object_text(const Record& record) {
 std::string wait_text(const Record& record) {
     if (record.code == 0) return "time";
     if (record.code == 1) return one_line(record.object);
-    return fmt::format("{} of {} objects, {} first", record.minor == WaitAny ? "any" : "all", record.code, one_line(record.object));
+    return fmt::format("{} of {} objects, {} first", record.minor == WaitAny ? "any" : "all", record.code,
+                       one_line(record.object));
 }
 
 std::string field(char letter, const Record& record) {
@@ -129,20 +130,22 @@ std::string microseconds(std::uint64_t ns) { return fmt::format("{}.{:03}", ns /
 
 std::string routine_text(const Record& record) {
     if (record.image.empty()) return {};
-    return record.offset == 0 ? one_line(record.image) : fmt::format("{}+0x{:x}", one_line(record.image), record.offset);
+    return record.image == kernel_image ? std::string(kernel_image)
+                                        : fmt::format("{}+0x{:x}", one_line(record.image), record.offset);
 }
 
 std::string request_text(const Record& record) {
     const std::string function = function_text(record.major, record.minor);
-    const bool tell_code = has_control_code(record.major) && (record.code != 0 || record.major == IRP_MJ_DEVICE_CONTROL);
+    const bool tell_code =
+        has_control_code(record.major) && (record.code != 0 || record.major == IRP_MJ_DEVICE_CONTROL);
     return tell_code ? fmt::format("{} 0x{:X}", function, record.code) : function;
 }
 
 std::string to_text(const Record& record) {
     const Style& style = styles[static_cast<std::size_t>(record.kind)];
     const std::string head =
-        fmt::format("{:>11} us  cpu{:<2} {:<14}  {:<14} {:<10}  ", microseconds(record.moment.time), record.moment.processor,
-                    irql_text(record.moment.irql), flow_text(record.moment), style.verb);
+        fmt::format("{:>11} us  cpu{:<2} {:<14}  {:<14}  {:<10}  ", microseconds(record.moment.time),
+                    record.moment.processor, irql_text(record.moment.irql), flow_text(record.moment), style.verb);
     return head + fill(style.pattern, record);
 }
 

@@ -75,7 +75,7 @@ void record(const Event& event) noexcept {
     if (event.routine != nullptr) {
         const auto address = reinterpret_cast<std::uintptr_t>(event.routine);
         const ke::CodeRange* range = ke::find_code_range(machine, address);
-        origin.image = range != nullptr ? range->name : "nt";
+        origin.image = range != nullptr ? std::string_view(range->name) : kernel_image;
         origin.offset = range != nullptr ? address - range->begin : 0;
     }
     machine.recorder->record(event, origin);

@@ -15,8 +15,8 @@ namespace dirql::diag {
 #define DIRQL_TRACE(Kind, ...) DIRQL_TRACE_ON(::dirql::ke::current_processor(), Kind __VA_OPT__(, ) __VA_ARGS__)
 
 // The same for a door that holds its processor already.
-#define DIRQL_TRACE_ON(Processor, Kind, ...)                                                                           \
-    do {                                                                                                               \
-        if ((Processor)->trace_on != 0) [[unlikely]]                                                                   \
-            ::dirql::diag::record({.kind = ::dirql::diag::EventKind::Kind __VA_OPT__(, ) __VA_ARGS__});                \
+#define DIRQL_TRACE_ON(Processor, Kind, ...) \
+    do { \
+        if ((Processor)->trace_on != 0) [[unlikely]] \
+            ::dirql::diag::record({.kind = ::dirql::diag::EventKind::Kind __VA_OPT__(, ) __VA_ARGS__}); \
     } while (false)

@@ -9,20 +9,22 @@ namespace {
 struct Range {
     std::uintptr_t begin;
     std::size_t size;
-    [[nodiscard]] bool holds(const void* address) const noexcept { return reinterpret_cast<std::uintptr_t>(address) - begin < size; }
+    [[nodiscard]] bool holds(const void* address) const noexcept {
+        return reinterpret_cast<std::uintptr_t>(address) - begin < size;
+    }
 };
 
 const KTIMER* timer_in(const Range& range) noexcept {
-    const LIST_ENTRY& timers = ke::current_machine().timers;
-    for (const LIST_ENTRY* e = timers.Flink; e != &timers; e = e->Flink) {
+    LIST_ENTRY& timers = ke::current_machine().timers;
+    for (LIST_ENTRY* e = timers.Flink; e != &timers; e = e->Flink) {
         if (range.holds(e)) return CONTAINING_RECORD(e, KTIMER, TimerListEntry);
     }
     return nullptr;
 }
 
 const GENERAL_LOOKASIDE_POOL* lookaside_in(const Range& range) noexcept {
-    const LIST_ENTRY& lists = current_state().lookaside_lists;
-    for (const LIST_ENTRY* e = lists.Flink; e != &lists; e = e->Flink) {
+    LIST_ENTRY& lists = current_state().lookaside_lists;
+    for (LIST_ENTRY* e = lists.Flink; e != &lists; e = e->Flink) {
         if (range.holds(e)) return CONTAINING_RECORD(e, GENERAL_LOOKASIDE_POOL, ListEntry);
     }
     return nullptr;
@@ -30,15 +32,17 @@ const GENERAL_LOOKASIDE_POOL* lookaside_in(const Range& range) noexcept {
 
 bool anything_active() noexcept {
     const State& state = current_state();
-    return !IsListEmpty(&ke::current_machine().timers) || !IsListEmpty(&state.lookaside_lists) || state.work.queued != 0;
+    return !IsListEmpty(&ke::current_machine().timers) || !IsListEmpty(&state.lookaside_lists) ||
+           state.work.queued != 0;
 }
 
 // A timer of this image: it lies in the image's data, or its DPC runs the image's code.
 const KTIMER* timer_of(const Range& image) noexcept {
-    const LIST_ENTRY& timers = ke::current_machine().timers;
-    for (const LIST_ENTRY* e = timers.Flink; e != &timers; e = e->Flink) {
+    LIST_ENTRY& timers = ke::current_machine().timers;
+    for (LIST_ENTRY* e = timers.Flink; e != &timers; e = e->Flink) {
         const KTIMER* timer = CONTAINING_RECORD(e, KTIMER, TimerListEntry);
-        const bool runs_image = timer->Dpc != nullptr && image.holds(reinterpret_cast<const void*>(timer->Dpc->DeferredRoutine));
+        const bool runs_image =
+            timer->Dpc != nullptr && image.holds(reinterpret_cast<const void*>(timer->Dpc->DeferredRoutine));
         if (image.holds(timer) || runs_image) return timer;
     }
     return nullptr;
@@ -50,34 +54,43 @@ const void* routine_of(const KTIMER& timer) noexcept {
 
 } // namespace
 
-void check_nothing_active(const void* memory, std::size_t bytes) noexcept {
-    if (!anything_active()) [[likely]] return;
+void check_nothing_active(const void* memory, std::size_t bytes, POOL_TYPE type) noexcept {
+    if (!anything_active()) [[likely]]
+        return;
     const Range range{reinterpret_cast<std::uintptr_t>(memory), bytes};
     if (const KTIMER* timer = timer_in(range)) {
-        ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x15, ke::parameter(timer), 0, range.begin,
-                      {.rule = "memory was freed that holds an active timer", .document = "KeCancelTimer function (wdm.h)"});
+        ke::bug_check(
+            DRIVER_VERIFIER_DETECTED_VIOLATION, 0x15, ke::parameter(timer), type, range.begin,
+            {.rule = "memory was freed that holds an active timer", .document = "KeCancelTimer function (wdm.h)"});
     }
     if (const GENERAL_LOOKASIDE_POOL* list = lookaside_in(range)) {
         ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0xCC, ke::parameter(list), range.begin, bytes,
-                      {.rule = "memory was freed that holds a lookaside list not yet deleted", .document = "Using Lookaside Lists"});
+                      {.rule = "memory was freed that holds a lookaside list not yet deleted",
+                       .document = "Using Lookaside Lists"});
     }
     if (const WORK_QUEUE_ITEM* item = find_queued_item(range.begin, bytes)) {
-        ke::bug_check(WORKER_INVALID, 0, ke::parameter(item), range.begin, range.begin + bytes,
-                      {.rule = "memory was freed that holds a queued work item", .document = "Bug Check 0xE4: WORKER_INVALID"});
+        ke::bug_check(
+            WORKER_INVALID, 0, ke::parameter(item), range.begin, range.begin + bytes,
+            {.rule = "memory was freed that holds a queued work item", .document = "Bug Check 0xE4: WORKER_INVALID"});
     }
 }
 
 void check_nothing_active(void* block) noexcept {
-    if (!anything_active()) [[likely]] return;
+    if (!anything_active()) [[likely]]
+        return;
     const PoolBlock found = find_pool_block(block);
-    if (found.data == block && block != nullptr) check_nothing_active(found.data, found.size);
+    if (found.data == nullptr || found.data != block) return; // free_pool() says what is wrong
+    check_nothing_active(found.data, found.size, found.paged ? PagedPool : NonPagedPool);
 }
 
 ActiveObject find_active_object(const ke::CodeRange& image) noexcept {
     const Range range{image.begin, image.end - image.begin};
     if (const KTIMER* timer = timer_of(range)) return {timer, routine_of(*timer), "a timer"};
     if (const GENERAL_LOOKASIDE_POOL* list = lookaside_in(range)) return {list, nullptr, "a lookaside list"};
-    if (const WORK_QUEUE_ITEM* item = find_item_of_code(image)) return {item, reinterpret_cast<const void*>(item->WorkerRoutine), "a work item"};
+    if (const WORK_QUEUE_ITEM* item = find_item_of_code(image)) {
+        return {item, reinterpret_cast<const void*>(item->WorkerRoutine), "a work item"};
+    }
+    if (const void* routine = find_running_routine(image)) return {routine, routine, "a work item under way"};
     return {};
 }
 

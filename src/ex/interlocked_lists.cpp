@@ -10,7 +10,8 @@ namespace {
 // These locks may be taken by interrupt service routines, so nothing interrupts their holder.
 class HighLevelLock {
 public:
-    explicit HighLevelLock(PKSPIN_LOCK lock) noexcept : lock_(lock), old_(ke::raise_irql(ke::current_processor(), HIGH_LEVEL)) {
+    explicit HighLevelLock(PKSPIN_LOCK lock) noexcept
+        : lock_(lock), old_(ke::raise_irql(ke::current_processor(), HIGH_LEVEL)) {
         ke::acquire_spin_lock(lock);
     }
     ~HighLevelLock() {
@@ -42,7 +43,10 @@ PSLIST_ENTRY first(const Head& head) noexcept { return reinterpret_cast<PSLIST_E
 // Replaces `seen` by `head`. False, with `seen` read anew, when the list changed meanwhile.
 bool exchange(SLIST_HEADER* list, Head& seen, const Head& head) noexcept {
     bool done;
-    asm volatile("lock cmpxchg16b %1" : "=@ccz"(done), "+m"(*list), "+a"(seen.count), "+d"(seen.next) : "b"(head.count), "c"(head.next) : "memory");
+    asm volatile("lock cmpxchg16b %1"
+                 : "=@ccz"(done), "+m"(*list), "+a"(seen.count), "+d"(seen.next)
+                 : "b"(head.count), "c"(head.next)
+                 : "memory");
     return done;
 }
 
@@ -82,7 +86,8 @@ PSINGLE_LIST_ENTRY NTAPI ExInterlockedPopEntryList(PSINGLE_LIST_ENTRY ListHead, 
     return first;
 }
 
-PSINGLE_LIST_ENTRY NTAPI ExInterlockedPushEntryList(PSINGLE_LIST_ENTRY ListHead, PSINGLE_LIST_ENTRY ListEntry, PKSPIN_LOCK Lock) {
+PSINGLE_LIST_ENTRY NTAPI ExInterlockedPushEntryList(PSINGLE_LIST_ENTRY ListHead, PSINGLE_LIST_ENTRY ListEntry,
+                                                    PKSPIN_LOCK Lock) {
     DIRQL_DOOR(ExInterlockedPushEntryList);
     const HighLevelLock guard(Lock);
     PSINGLE_LIST_ENTRY first = ListHead->Next;
@@ -103,7 +108,8 @@ LARGE_INTEGER NTAPI ExInterlockedAddLargeInteger(PLARGE_INTEGER Addend, LARGE_IN
     DIRQL_DOOR(ExInterlockedAddLargeInteger);
     const HighLevelLock guard(Lock);
     const LARGE_INTEGER old = *Addend;
-    Addend->QuadPart = static_cast<LONGLONG>(static_cast<ULONGLONG>(old.QuadPart) + static_cast<ULONGLONG>(Increment.QuadPart));
+    Addend->QuadPart =
+        static_cast<LONGLONG>(static_cast<ULONGLONG>(old.QuadPart) + static_cast<ULONGLONG>(Increment.QuadPart));
     return old;
 }
 
@@ -124,7 +130,8 @@ PSLIST_ENTRY NTAPI ExpInterlockedPushEntrySList(PSLIST_HEADER ListHead, PSLIST_E
     Head seen = read(ListHead);
     do {
         ListEntry->Next = first(seen);
-    } while (!exchange(ListHead, seen, {seen.count + one_entry + one_change, reinterpret_cast<std::uint64_t>(ListEntry)}));
+    } while (
+        !exchange(ListHead, seen, {seen.count + one_entry + one_change, reinterpret_cast<std::uint64_t>(ListEntry)}));
     return first(seen);
 }
 

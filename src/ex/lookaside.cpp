@@ -17,7 +17,9 @@ constexpr ULONG known_flags = POOL_RAISE_IF_ALLOCATION_FAILURE | POOL_NX_ALLOCAT
 static_assert(FIELD_OFFSET(GENERAL_LOOKASIDE, ListEntry) == FIELD_OFFSET(GENERAL_LOOKASIDE_POOL, ListEntry));
 
 // All kinds of lists begin alike.
-GENERAL_LOOKASIDE_POOL& general(GENERAL_LOOKASIDE& list) noexcept { return reinterpret_cast<GENERAL_LOOKASIDE_POOL&>(list); }
+GENERAL_LOOKASIDE_POOL& general(GENERAL_LOOKASIDE& list) noexcept {
+    return reinterpret_cast<GENERAL_LOOKASIDE_POOL&>(list);
+}
 
 bool is_active(const GENERAL_LOOKASIDE_POOL& list) noexcept {
     const LIST_ENTRY& all = ex::current_state().lookaside_lists;
@@ -27,13 +29,16 @@ bool is_active(const GENERAL_LOOKASIDE_POOL& list) noexcept {
     return false;
 }
 
-[[noreturn]] void misuse(std::uint64_t code, const GENERAL_LOOKASIDE_POOL& list, std::uint64_t p3, std::uint64_t p4, const char* rule) noexcept {
-    ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, code, ke::parameter(&list), p3, p4, {.rule = rule, .document = document});
+[[noreturn]] void misuse(std::uint64_t code, const GENERAL_LOOKASIDE_POOL& list, std::uint64_t p3, std::uint64_t p4,
+                         const char* rule) noexcept {
+    ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, code, ke::parameter(&list), p3, p4,
+                  {.rule = rule, .document = document});
 }
 
 void initialize(GENERAL_LOOKASIDE_POOL& list, ULONG type, std::size_t size, ULONG tag) {
     if (is_active(list)) misuse(0xCA, list, 0, 0, "a lookaside list was initialised that is in use");
-    if (size < smallest_block) misuse(0xCD, list, size, smallest_block, "a lookaside list was initialised for blocks too small for its links");
+    if (size < smallest_block)
+        misuse(0xCD, list, size, smallest_block, "a lookaside list was initialised for blocks too small for its links");
     list = {};
     InitializeSListHead(&list.ListHead);
     list.Depth = list.MaximumDepth = EX_MAXIMUM_LOOKASIDE_DEPTH_BASE;
@@ -43,14 +48,16 @@ void initialize(GENERAL_LOOKASIDE_POOL& list, ULONG type, std::size_t size, ULON
     InsertTailList(&ex::current_state().lookaside_lists, &list.ListEntry);
 }
 
-void initialize_plain(GENERAL_LOOKASIDE_POOL& list, POOL_TYPE type, PALLOCATE_FUNCTION allocate, PFREE_FUNCTION free, ULONG flags,
-                      std::size_t size, ULONG tag) {
+void initialize_plain(GENERAL_LOOKASIDE_POOL& list, POOL_TYPE type, PALLOCATE_FUNCTION allocate, PFREE_FUNCTION free,
+                      ULONG flags, std::size_t size, ULONG tag) {
     initialize(list, type | (flags & known_flags), size, tag);
     list.Allocate = allocate != nullptr ? allocate : ExAllocatePoolWithTag;
     list.Free = free != nullptr ? free : ExFreePool;
 }
 
-PVOID NTAPI default_allocate(POOL_TYPE type, SIZE_T bytes, ULONG tag, PLOOKASIDE_LIST_EX) {
+// The type may have flags added.
+__attribute__((no_sanitize("enum"))) PVOID NTAPI default_allocate(POOL_TYPE type, SIZE_T bytes, ULONG tag,
+                                                                  PLOOKASIDE_LIST_EX) {
     return ex::allocate_pool_checked(__builtin_return_address(0), type, bytes, tag);
 }
 VOID NTAPI default_free(PVOID block, PLOOKASIDE_LIST_EX) { ex::free_pool_checked(block, 0); }
@@ -88,15 +95,15 @@ ULONG pool_flags(ULONG flags) noexcept {
 
 extern "C" {
 
-VOID NTAPI ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_FUNCTION Allocate, PFREE_FUNCTION Free, ULONG Flags,
-                                           SIZE_T Size, ULONG Tag, USHORT Depth) {
+VOID NTAPI ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_FUNCTION Allocate,
+                                           PFREE_FUNCTION Free, ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth) {
     DIRQL_DOOR(ExInitializeNPagedLookasideList);
     UNREFERENCED_PARAMETER(Depth); // reserved
     initialize_plain(general(Lookaside->L), NonPagedPool, Allocate, Free, Flags, Size, Tag);
 }
 
-VOID NTAPI ExInitializePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_FUNCTION Allocate, PFREE_FUNCTION Free, ULONG Flags,
-                                          SIZE_T Size, ULONG Tag, USHORT Depth) {
+VOID NTAPI ExInitializePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PALLOCATE_FUNCTION Allocate,
+                                          PFREE_FUNCTION Free, ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth) {
     DIRQL_DOOR(ExInitializePagedLookasideList);
     UNREFERENCED_PARAMETER(Depth); // reserved
     initialize_plain(general(Lookaside->L), PagedPool, Allocate, Free, Flags, Size, Tag);
@@ -112,8 +119,9 @@ VOID NTAPI ExDeletePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside) {
     remove(general(Lookaside->L));
 }
 
-NTSTATUS NTAPI ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUNCTION_EX Allocate, PFREE_FUNCTION_EX Free,
-                                           POOL_TYPE PoolType, ULONG Flags, SIZE_T Size, ULONG Tag, USHORT Depth) {
+NTSTATUS NTAPI ExInitializeLookasideListEx(PLOOKASIDE_LIST_EX Lookaside, PALLOCATE_FUNCTION_EX Allocate,
+                                           PFREE_FUNCTION_EX Free, POOL_TYPE PoolType, ULONG Flags, SIZE_T Size,
+                                           ULONG Tag, USHORT Depth) {
     DIRQL_DOOR(ExInitializeLookasideListEx);
     UNREFERENCED_PARAMETER(Depth); // reserved
     constexpr ULONG either = EX_LOOKASIDE_LIST_EX_FLAGS_RAISE_ON_FAIL | EX_LOOKASIDE_LIST_EX_FLAGS_FAIL_NO_RAISE;

@@ -8,12 +8,15 @@ using namespace dirql;
 namespace {
 
 constexpr auto unique_to_this_machine = static_cast<NTSTATUS>(0x40020056); // RPC_NT_UUID_LOCAL_ONLY
-constexpr std::uint64_t ticks_1582_to_1601 = 5'748'192'000'000'000; // 100 ns units between the two calendars' beginnings
+constexpr std::uint64_t ticks_1582_to_1601 =
+    5'748'192'000'000'000; // 100 ns units between the two calendars' beginnings
 
 // A version 1 identifier of RFC 4122: time, a sequence number, and in place of a network address, which the machine has
-// not, its seed (marked as no address by the multicast bit). No two of one machine are equal; a run's are those of its seed.
+// not, its seed (marked as no address by the multicast bit). No two of one machine are equal; a run's are those of its
+// seed.
 UUID make_uuid(ke::Machine& machine, std::uint64_t serial) noexcept {
-    const std::uint64_t ticks = static_cast<std::uint64_t>(ke::boot_system_time) + ke::interrupt_time(machine) + ticks_1582_to_1601 + serial;
+    const std::uint64_t ticks =
+        static_cast<std::uint64_t>(ke::boot_system_time) + ke::interrupt_time(machine) + ticks_1582_to_1601 + serial;
     const std::uint64_t seed = machine.options.seed;
     UUID uuid{};
     uuid.Data1 = static_cast<ULONG>(ticks);
@@ -61,7 +64,7 @@ VOID NTAPI ExLocalTimeToSystemTime(PLARGE_INTEGER LocalTime, PLARGE_INTEGER Syst
 }
 
 // Without a network address identifiers are unique to this machine, which the status says.
-NTSTATUS NTAPI ExUuidCreate(UUID *Uuid) {
+NTSTATUS NTAPI ExUuidCreate(UUID* Uuid) {
     DIRQL_DOOR(ExUuidCreate);
     ke::Machine& machine = ke::current_machine();
     *Uuid = make_uuid(machine, ex::state_of(machine).uuids_made++);

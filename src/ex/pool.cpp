@@ -16,32 +16,40 @@ namespace {
 // Sixteen bytes at a time; blocks are multiples of that.
 using Unit = std::uint64_t __attribute__((vector_size(16), aligned(16), may_alias));
 
-} // namespace
-
-void fill_units(void* memory, std::size_t bytes, std::uint64_t pattern) noexcept {
-    const Unit unit{pattern, pattern};
-    auto* at = static_cast<Unit*>(memory);
-    for (auto* end = at + bytes / sizeof(Unit); at != end; ++at) *at = unit;
-}
-
-const std::byte* first_difference(const void* memory, std::size_t bytes, std::uint64_t pattern) noexcept {
-    const Unit unit{pattern, pattern};
-    Unit seen{0, 0};
-    const auto* begin = static_cast<const Unit*>(memory);
-    const auto* end = begin + bytes / sizeof(Unit);
-    for (const auto* at = begin; at != end; ++at) seen |= *at ^ unit;
-    if ((seen[0] | seen[1]) == 0) [[likely]] return nullptr;
+[[gnu::cold, gnu::noinline]] const std::byte* locate_difference(const void* memory, std::uint64_t pattern) noexcept {
     const auto* byte = static_cast<const unsigned char*>(memory);
     std::size_t i = 0;
     while (byte[i] == static_cast<unsigned char>(pattern >> (i % 8 * 8))) ++i;
     return static_cast<const std::byte*>(memory) + i;
 }
 
+} // namespace
+
+void fill_units(void* memory, std::size_t bytes, std::uint64_t pattern) noexcept {
+    const Unit unit{pattern, pattern};
+    auto* at = static_cast<Unit*>(memory);
+#pragma GCC unroll 4
+    for (auto* end = at + bytes / sizeof(Unit); at != end; ++at) *at = unit;
+}
+
+const std::byte* first_difference(const void* memory, std::size_t bytes, std::uint64_t pattern) noexcept {
+    const Unit unit{pattern, pattern};
+    Unit seen{0, 0};
+    const auto* at = static_cast<const Unit*>(memory);
+#pragma GCC unroll 4
+    for (const auto* end = at + bytes / sizeof(Unit); at != end; ++at) seen |= *at ^ unit;
+    if ((seen[0] | seen[1]) == 0) [[likely]]
+        return nullptr;
+    return locate_difference(memory, pattern);
+}
+
 } // namespace detail
 
 namespace {
 
-BlockHeader* next_of(const BlockHeader* header) noexcept { return reinterpret_cast<BlockHeader*>(header->mark ^ link_disguise); }
+BlockHeader* next_of(const BlockHeader* header) noexcept {
+    return reinterpret_cast<BlockHeader*>(header->mark ^ link_disguise);
+}
 
 // Takes a free block from its list. A link or pattern that changed since it was freed is a driver's doing.
 BlockHeader* take_free(Pool& pool, PoolKind kind, unsigned size_class, std::size_t block_size) noexcept {
@@ -53,9 +61,11 @@ BlockHeader* take_free(Pool& pool, PoolKind kind, unsigned size_class, std::size
     }
     BlockHeader* next = next_of(header);
     const bool link_sound = next == nullptr || reinterpret_cast<std::uintptr_t>(next) - pool.base < pool.size;
-    if (header->state != block_free || !link_sound) [[unlikely]] free_list_corrupt(header);
+    if (header->state != block_free || !link_sound) [[unlikely]]
+        free_list_corrupt(header);
     const std::byte* changed = first_difference(data_of(header), block_size - sizeof *header, freed_pattern);
-    if (changed != nullptr) [[unlikely]] modified_after_free(changed, header->tag);
+    if (changed != nullptr) [[unlikely]]
+        modified_after_free(changed, header->tag);
     head = next;
     return header;
 }
@@ -63,7 +73,8 @@ BlockHeader* take_free(Pool& pool, PoolKind kind, unsigned size_class, std::size
 void* allocate(Pool& pool, PoolKind kind, std::size_t bytes, ULONG tag, unsigned owner, Fill fill) noexcept {
     const SizeClasses& classes = classes_of(kind);
     const std::size_t whole = bytes + sizeof(BlockHeader) + guard_size;
-    if (whole > classes.largest || whole < bytes) [[unlikely]] return allocate_big(pool, kind, bytes, tag, owner, fill);
+    if (whole > classes.largest || whole < bytes) [[unlikely]]
+        return allocate_big(pool, kind, bytes, tag, owner, fill);
     const unsigned size_class = classes.of_units[(whole + 15) / 16];
     const std::size_t block_size = classes.size[size_class];
     BlockHeader* header = take_free(pool, kind, size_class, block_size);
@@ -83,17 +94,21 @@ void* allocate(Pool& pool, PoolKind kind, std::size_t bytes, ULONG tag, unsigned
 
 bool can_be_small(const Pool& pool, const void* block) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(block);
-    return address - pool.base < pool.size && (address & 15) == 0 && (address & (ke::page_size - 1)) >= sizeof(BlockHeader);
+    return address - pool.base < pool.size && (address & 15) == 0 &&
+           (address & (ke::page_size - 1)) >= sizeof(BlockHeader);
 }
 
 void free_small(Pool& pool, void* block, ULONG tag) noexcept {
     BlockHeader* header = header_of(block);
     PoolPage* page = page_of(block);
-    if (header->mark != allocated_mark(block) || page->mark != page_mark(page)) [[unlikely]] bad_free(pool, block);
+    if (header->mark != allocated_mark(block) || page->mark != page_mark(page)) [[unlikely]]
+        bad_free(pool, block);
     std::uint64_t guard;
     std::memcpy(&guard, static_cast<std::byte*>(block) + header->size, guard_size);
-    if (guard != guard_mark) [[unlikely]] overrun(block, header->size, header->tag);
-    if (tag != 0 && tag != header->tag) [[unlikely]] wrong_tag(block, header->tag, tag);
+    if (guard != guard_mark) [[unlikely]]
+        overrun(block, header->size, header->tag);
+    if (tag != 0 && tag != header->tag) [[unlikely]]
+        wrong_tag(block, header->tag, tag);
     check_free_irql(page->kind, block);
     PoolOwner& owner = pool.owners[header->owner];
     owner.bytes[is_paged(page->kind)] -= header->size;
@@ -121,14 +136,15 @@ void* allocate_pool(POOL_TYPE type, std::size_t bytes, ULONG tag, Fill fill) noe
     return allocate(current_pool(), pool_kind(type), bytes, tag, 0, fill);
 }
 
-void* allocate_pool_for(const void* caller, POOL_TYPE type, std::size_t bytes, ULONG tag, Fill fill) noexcept {
+void* allocate_pool_for(const void* caller, ULONG type, std::size_t bytes, ULONG tag, Fill fill) noexcept {
     Pool& pool = current_pool();
     return allocate(pool, pool_kind(type), bytes, tag, owner_of(pool, caller), fill);
 }
 
 void free_pool(void* block, ULONG tag) noexcept {
     Pool& pool = current_pool();
-    if (can_be_small(pool, block)) [[likely]] return free_small(pool, block, tag);
+    if (can_be_small(pool, block)) [[likely]]
+        return free_small(pool, block, tag);
     free_big(pool, block, tag);
 }
 

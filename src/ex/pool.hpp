@@ -1,7 +1,7 @@
 // The pools: nonpaged and paged, tagged, each block accounted to the image that allocated it.
 //
 // Errors end as NT's free build ends them, and each of these is looked for in every allocation and free:
-//   block freed twice 0xC2/7, with the wrong tag 0xC2/0xA, at an address that is no block 0xC2/0x46 (a user address 0xC2/0x40)
+//   freed twice 0xC2/7, with the wrong tag 0xC2/0xA, at an address that is no block 0xC2/0x46, of the user half 0xC2/0x40
 //   written past its end 0x19/0x21, before its beginning 0xC2/1, after it was freed 0xC6
 //   paged pool above APC_LEVEL 0xC4/1 and 0xC4/0x11, nonpaged above DISPATCH_LEVEL 0xC4/2 and 0xC4/0x12
 //
@@ -57,13 +57,14 @@ enum class Fill : std::uint8_t { pattern, zero, none };
 // The kernel's own allocations: no door, no IRQL check. Null when memory is short.
 [[nodiscard]] void* allocate_pool(POOL_TYPE type, std::size_t bytes, ULONG tag, Fill fill = Fill::pattern) noexcept;
 // For an image: the one that holds `caller`.
-[[nodiscard]] void* allocate_pool_for(const void* caller, POOL_TYPE type, std::size_t bytes, ULONG tag, Fill fill) noexcept;
+[[nodiscard]] void* allocate_pool_for(const void* caller, ULONG type, std::size_t bytes, ULONG tag, Fill fill) noexcept;
 
 // Checks the block as described above, the tag unless it is 0.
 void free_pool(void* block, ULONG tag) noexcept;
 
-// What the exports do with a driver's request: they check the type, the tag and the IRQL, and raise where the type asks for it.
-[[nodiscard]] void* allocate_pool_checked(const void* caller, POOL_TYPE type, std::size_t bytes, ULONG tag);
+// What the exports do with a driver's request: they check the type, the tag and the IRQL, and raise where the type asks
+// for it.
+[[nodiscard]] void* allocate_pool_checked(const void* caller, ULONG type, std::size_t bytes, ULONG tag);
 // Looks for kernel objects in the block that are in use still.
 void free_pool_checked(void* block, ULONG tag) noexcept;
 
@@ -80,8 +81,8 @@ struct PoolBlock {
 };
 [[nodiscard]] PoolBlock find_pool_block(const void* address) noexcept;
 
-// What an image has not freed. ldr or io asks when the image is unloaded, and bug checks with 0xC4/0x62 when blocks > 0;
-// the image is then forgotten as an owner.
+// What an image has not freed. ldr or io asks when the image is unloaded, and bug checks with 0xC4/0x62 when blocks >
+// 0; the image is then forgotten as an owner.
 struct PoolLeaks {
     std::size_t paged_bytes;
     std::size_t nonpaged_bytes;
@@ -102,7 +103,8 @@ void fill_units(void* memory, std::size_t bytes, std::uint64_t pattern) noexcept
 [[nodiscard]] BlockHeader* refill(Pool& pool, PoolKind kind, unsigned size_class) noexcept;
 [[nodiscard]] std::byte* allocate_pool_pages(Pool& pool, std::size_t count) noexcept;
 
-[[nodiscard]] void* allocate_big(Pool& pool, PoolKind kind, std::size_t bytes, ULONG tag, unsigned owner, Fill fill) noexcept;
+[[nodiscard]] void* allocate_big(Pool& pool, PoolKind kind, std::size_t bytes, ULONG tag, unsigned owner,
+                                 Fill fill) noexcept;
 void free_big(Pool& pool, void* block, ULONG tag) noexcept;
 [[nodiscard]] BigBlock* find_big(const Pool& pool, const void* address) noexcept;
 [[nodiscard]] std::uint64_t big_entry(const Pool& pool, const void* address) noexcept;
@@ -110,12 +112,15 @@ void free_big(Pool& pool, void* block, ULONG tag) noexcept;
 [[nodiscard]] unsigned owner_of(Pool& pool, const void* caller) noexcept;
 
 // The highest IRQL at which blocks of a kind may be allocated and freed.
-[[nodiscard]] constexpr KIRQL highest_irql(PoolKind kind) noexcept { return is_paged(kind) ? APC_LEVEL : DISPATCH_LEVEL; }
+[[nodiscard]] constexpr KIRQL highest_irql(PoolKind kind) noexcept {
+    return is_paged(kind) ? APC_LEVEL : DISPATCH_LEVEL;
+}
 [[noreturn, gnu::cold]] void free_irql_violation(PoolKind kind, const void* block) noexcept;
-[[noreturn, gnu::cold]] void allocate_irql_violation(POOL_TYPE type, std::size_t bytes) noexcept;
+[[noreturn, gnu::cold]] void allocate_irql_violation(ULONG type, std::size_t bytes) noexcept;
 
 inline void check_free_irql(PoolKind kind, const void* block) noexcept {
-    if (ke::current_processor()->irql > highest_irql(kind)) [[unlikely]] free_irql_violation(kind, block);
+    if (ke::current_processor()->irql > highest_irql(kind)) [[unlikely]]
+        free_irql_violation(kind, block);
 }
 
 // Diagnoses why a pointer is not an allocated block.

@@ -9,33 +9,41 @@ using namespace dirql::ex;
 
 namespace {
 
+// Drivers add flags to a POOL_TYPE, which C++ does not take for a value of the enumeration.
+#define POOL_TYPE_WITH_FLAGS __attribute__((no_sanitize("enum")))
+
 constexpr const char* document = "Bug Check 0xC2: BAD_POOL_CALLER";
 constexpr ULONG untagged = pool_tag("None");
 
 // What the callers of the older functions may not ask for.
-void check_request(POOL_TYPE type, SIZE_T bytes, ULONG tag, const void* caller) noexcept {
-    if (ke::current_processor()->irql > detail::highest_irql(pool_kind(type))) [[unlikely]] detail::allocate_irql_violation(type, bytes);
+void check_request(ULONG type, SIZE_T bytes, ULONG tag, const void* caller) noexcept {
+    if (ke::current_processor()->irql > detail::highest_irql(pool_kind(type))) [[unlikely]]
+        detail::allocate_irql_violation(type, bytes);
     if ((type & NonPagedPoolMustSucceed) != 0) [[unlikely]] {
-        ke::bug_check(BAD_POOL_CALLER, 0x9A, type, bytes, tag, {.rule = "the must-succeed pool is no longer supported", .document = document});
+        ke::bug_check(BAD_POOL_CALLER, 0x9A, type, bytes, tag,
+                      {.rule = "the must-succeed pool is no longer supported", .document = document});
     }
     if (tag == 0) [[unlikely]] {
-        ke::bug_check(BAD_POOL_CALLER, 0x9B, type, bytes, ke::parameter(caller), {.rule = "pool was requested with a tag of 0", .document = document});
+        ke::bug_check(BAD_POOL_CALLER, 0x9B, type, bytes, ke::parameter(caller),
+                      {.rule = "pool was requested with a tag of 0", .document = document});
     }
     if (tag == pool_tag("BIG ")) [[unlikely]] {
-        ke::bug_check(BAD_POOL_CALLER, 0x9C, type, bytes, ke::parameter(caller), {.rule = "pool was requested with the tag BIG", .document = document});
+        ke::bug_check(BAD_POOL_CALLER, 0x9C, type, bytes, ke::parameter(caller),
+                      {.rule = "pool was requested with the tag BIG", .document = document});
     }
 }
 
 // Raises unless told not to. Processes have no limit of quota here, so only memory can lack.
-void* allocate_with_quota(POOL_TYPE type, SIZE_T bytes, ULONG tag, const void* caller) {
+void* allocate_with_quota(ULONG type, SIZE_T bytes, ULONG tag, const void* caller) {
     const ULONG plain = type & ~ULONG{POOL_QUOTA_FAIL_INSTEAD_OF_RAISE};
     const ULONG raise = (type & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE) != 0 ? 0 : POOL_RAISE_IF_ALLOCATION_FAILURE;
-    return allocate_pool_checked(caller, static_cast<POOL_TYPE>(plain | raise), bytes, tag);
+    return allocate_pool_checked(caller, plain | raise, bytes, tag);
 }
 
 // The flags that ExAllocatePool2 must understand; those from POOL_FLAG_OPTIONAL_START on may be ignored.
-constexpr POOL_FLAGS known_flags = POOL_FLAG_USE_QUOTA | POOL_FLAG_UNINITIALIZED | POOL_FLAG_SESSION | POOL_FLAG_CACHE_ALIGNED |
-                                   POOL_FLAG_RAISE_ON_FAILURE | POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE | POOL_FLAG_PAGED;
+constexpr POOL_FLAGS known_flags = POOL_FLAG_USE_QUOTA | POOL_FLAG_UNINITIALIZED | POOL_FLAG_SESSION |
+                                   POOL_FLAG_CACHE_ALIGNED | POOL_FLAG_RAISE_ON_FAILURE | POOL_FLAG_NON_PAGED |
+                                   POOL_FLAG_NON_PAGED_EXECUTE | POOL_FLAG_PAGED;
 constexpr POOL_FLAGS kind_flags = POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE | POOL_FLAG_PAGED;
 
 bool valid_flags(POOL_FLAGS flags) noexcept {
@@ -44,10 +52,12 @@ bool valid_flags(POOL_FLAGS flags) noexcept {
     return kind != 0 && (kind & (kind - 1)) == 0 && (required & ~known_flags) == 0;
 }
 
-POOL_TYPE type_of(POOL_FLAGS flags) noexcept {
-    ULONG type = (flags & POOL_FLAG_PAGED) != 0 ? ULONG{PagedPool} : (flags & POOL_FLAG_NON_PAGED) != 0 ? ULONG{NonPagedPoolNx} : ULONG{NonPagedPool};
+ULONG type_of(POOL_FLAGS flags) noexcept {
+    ULONG type = (flags & POOL_FLAG_PAGED) != 0       ? ULONG{PagedPool}
+                 : (flags & POOL_FLAG_NON_PAGED) != 0 ? ULONG{NonPagedPoolNx}
+                                                      : ULONG{NonPagedPool};
     if ((flags & POOL_FLAG_CACHE_ALIGNED) != 0) type |= NonPagedPoolCacheAligned;
-    return static_cast<POOL_TYPE>(type);
+    return type;
 }
 
 void* fail(POOL_FLAGS flags, NTSTATUS status) {
@@ -57,16 +67,18 @@ void* fail(POOL_FLAGS flags, NTSTATUS status) {
 
 void* allocate2(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, const void* caller) {
     if (!valid_flags(flags) || tag == 0) return fail(flags, STATUS_INVALID_PARAMETER);
-    const POOL_TYPE type = type_of(flags);
+    const ULONG type = type_of(flags);
     check_request(type, bytes, tag, caller);
-    void* block = allocate_pool_for(caller, type, bytes, tag, (flags & POOL_FLAG_UNINITIALIZED) != 0 ? Fill::pattern : Fill::zero);
+    void* block = allocate_pool_for(caller, type, bytes, tag,
+                                    (flags & POOL_FLAG_UNINITIALIZED) != 0 ? Fill::pattern : Fill::zero);
     return block != nullptr ? block : fail(flags, STATUS_INSUFFICIENT_RESOURCES);
 }
 
 // Priority and node are hints; secure pool is another kind of memory, and must not be taken for plain one.
 bool understood(PCPOOL_EXTENDED_PARAMETER parameters, ULONG count) noexcept {
     for (ULONG i = 0; i < count; ++i) {
-        const bool hint = parameters[i].Type == PoolExtendedParameterPriority || parameters[i].Type == PoolExtendedParameterNumaNode;
+        const bool hint =
+            parameters[i].Type == PoolExtendedParameterPriority || parameters[i].Type == PoolExtendedParameterNumaNode;
         if (!hint && !parameters[i].Optional) return false;
     }
     return true;
@@ -76,11 +88,12 @@ bool understood(PCPOOL_EXTENDED_PARAMETER parameters, ULONG count) noexcept {
 
 namespace dirql::ex {
 
-void* allocate_pool_checked(const void* caller, POOL_TYPE type, std::size_t bytes, ULONG tag) {
+void* allocate_pool_checked(const void* caller, ULONG type, std::size_t bytes, ULONG tag) {
     check_request(type, bytes, tag, caller);
     const Fill fill = (type & POOL_ZERO_ALLOCATION) != 0 ? Fill::zero : Fill::pattern;
     void* block = allocate_pool_for(caller, type, bytes, tag, fill);
-    if (block == nullptr && (type & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0) ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
+    if (block == nullptr && (type & POOL_RAISE_IF_ALLOCATION_FAILURE) != 0)
+        ExRaiseStatus(STATUS_INSUFFICIENT_RESOURCES);
     return block;
 }
 
@@ -93,28 +106,30 @@ void free_pool_checked(void* block, ULONG tag) noexcept {
 
 extern "C" {
 
-PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes) {
+POOL_TYPE_WITH_FLAGS PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes) {
     DIRQL_DOOR(ExAllocatePool);
     return allocate_pool_checked(__builtin_return_address(0), PoolType, NumberOfBytes, untagged);
 }
 
-PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
+POOL_TYPE_WITH_FLAGS PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
     DIRQL_DOOR(ExAllocatePoolWithTag);
     return allocate_pool_checked(__builtin_return_address(0), PoolType, NumberOfBytes, Tag);
 }
 
-PVOID NTAPI ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag, EX_POOL_PRIORITY Priority) {
+POOL_TYPE_WITH_FLAGS PVOID NTAPI ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag,
+                                                               EX_POOL_PRIORITY Priority) {
     DIRQL_DOOR(ExAllocatePoolWithTagPriority);
-    UNREFERENCED_PARAMETER(Priority); // how long memory may be short before the request fails: it fails when there is none
+    UNREFERENCED_PARAMETER(
+        Priority); // how long memory may be short before the request fails: it fails when there is none
     return allocate_pool_checked(__builtin_return_address(0), PoolType, NumberOfBytes, Tag);
 }
 
-PVOID NTAPI ExAllocatePoolWithQuota(POOL_TYPE PoolType, SIZE_T NumberOfBytes) {
+POOL_TYPE_WITH_FLAGS PVOID NTAPI ExAllocatePoolWithQuota(POOL_TYPE PoolType, SIZE_T NumberOfBytes) {
     DIRQL_DOOR(ExAllocatePoolWithQuota);
     return allocate_with_quota(PoolType, NumberOfBytes, untagged, __builtin_return_address(0));
 }
 
-PVOID NTAPI ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
+POOL_TYPE_WITH_FLAGS PVOID NTAPI ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
     DIRQL_DOOR(ExAllocatePoolWithQuotaTag);
     return allocate_with_quota(PoolType, NumberOfBytes, Tag, __builtin_return_address(0));
 }
@@ -124,8 +139,8 @@ PVOID NTAPI ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag) {
     return allocate2(Flags, NumberOfBytes, Tag, __builtin_return_address(0));
 }
 
-PVOID NTAPI ExAllocatePool3(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameters,
-                            ULONG ExtendedParametersCount) {
+PVOID NTAPI ExAllocatePool3(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag,
+                            PCPOOL_EXTENDED_PARAMETER ExtendedParameters, ULONG ExtendedParametersCount) {
     DIRQL_DOOR(ExAllocatePool3);
     if (!understood(ExtendedParameters, ExtendedParametersCount)) return fail(Flags, STATUS_NOT_SUPPORTED);
     return allocate2(Flags, NumberOfBytes, Tag, __builtin_return_address(0));
@@ -141,7 +156,8 @@ VOID NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {
     free_pool_checked(P, Tag);
 }
 
-VOID NTAPI ExFreePool2(PVOID P, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameters, ULONG ExtendedParametersCount) {
+VOID NTAPI ExFreePool2(PVOID P, ULONG Tag, PCPOOL_EXTENDED_PARAMETER ExtendedParameters,
+                       ULONG ExtendedParametersCount) {
     DIRQL_DOOR(ExFreePool2);
     UNREFERENCED_PARAMETER(ExtendedParameters);
     UNREFERENCED_PARAMETER(ExtendedParametersCount);

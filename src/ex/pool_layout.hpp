@@ -1,6 +1,6 @@
 // How pool memory is laid out.
 //
-//   small block   a page holds blocks of one size. Each begins with a BlockHeader; the caller's bytes follow, then a guard:
+//   small block   a page holds blocks of one size, each a BlockHeader, the caller's bytes, then a guard:
 //                 | PoolPage | header | bytes of the caller | guard | slack | header | ...
 //   big block     whole pages of its own, so the caller's bytes begin on a page; described by a BigBlock elsewhere, and
 //                 guarded behind its last byte, in one more page where the last has no room.
@@ -77,7 +77,8 @@ inline constexpr std::uint64_t freed_pattern = 0xDEAD'BEEF'DEAD'BEEFull;
 }
 inline constexpr std::uint64_t link_disguise = 0xF4EE'0000'0000'0000ull;
 
-// Sizes of small blocks, header and guard included: multiples of the granule while several fit a page, then fractions of it.
+// Sizes of small blocks, header and guard included: multiples of the granule while several fit a page, then fractions
+// of it.
 struct SizeClasses {
     static constexpr unsigned most = 40;
     static constexpr std::size_t units = ke::page_size / 16 + 1;
@@ -106,9 +107,13 @@ inline constexpr SizeClasses plain_classes{16, 32};
 inline constexpr SizeClasses aligned_classes{64, 48};
 static_assert(sizeof(PoolPage) <= 32);
 
-[[nodiscard]] constexpr const SizeClasses& classes_of(PoolKind kind) noexcept { return is_aligned(kind) ? aligned_classes : plain_classes; }
+[[nodiscard]] constexpr const SizeClasses& classes_of(PoolKind kind) noexcept {
+    return is_aligned(kind) ? aligned_classes : plain_classes;
+}
 
-[[nodiscard]] inline std::byte* data_of(BlockHeader* header) noexcept { return reinterpret_cast<std::byte*>(header + 1); }
+[[nodiscard]] inline std::byte* data_of(BlockHeader* header) noexcept {
+    return reinterpret_cast<std::byte*>(header + 1);
+}
 [[nodiscard]] inline BlockHeader* header_of(void* block) noexcept { return static_cast<BlockHeader*>(block) - 1; }
 [[nodiscard]] inline PoolPage* page_of(const void* block) noexcept {
     return reinterpret_cast<PoolPage*>(reinterpret_cast<std::uintptr_t>(block) & ~(ke::page_size - 1));

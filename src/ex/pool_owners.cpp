@@ -10,7 +10,9 @@ namespace {
 
 constexpr unsigned the_kernel = 0;
 
-bool holds(const PoolOwner& owner, std::uintptr_t address) noexcept { return address - owner.begin < owner.end - owner.begin; }
+bool holds(const PoolOwner& owner, std::uintptr_t address) noexcept {
+    return address - owner.begin < owner.end - owner.begin;
+}
 
 // Slot 0 is the kernel; a slot without a range is free. Images do not overlap, so there is room for all.
 unsigned enter_owner(Pool& pool, const ke::CodeRange& image) noexcept {
@@ -55,7 +57,8 @@ namespace detail {
 
 unsigned owner_of(Pool& pool, const void* caller) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(caller);
-    if (holds(pool.owners[pool.recent_owner], address)) [[likely]] return pool.recent_owner;
+    if (holds(pool.owners[pool.recent_owner], address)) [[likely]]
+        return pool.recent_owner;
     const ke::CodeRange* image = ke::find_code_range(ke::current_machine(), address);
     if (image == nullptr) return the_kernel;
     return pool.recent_owner = enter_owner(pool, *image);

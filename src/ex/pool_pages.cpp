@@ -11,7 +11,9 @@ namespace {
 
 using namespace detail;
 
-BlockHeader* next_free(const BlockHeader* header) noexcept { return reinterpret_cast<BlockHeader*>(header->mark ^ link_disguise); }
+BlockHeader* next_free(const BlockHeader* header) noexcept {
+    return reinterpret_cast<BlockHeader*>(header->mark ^ link_disguise);
+}
 
 void link_free(BlockHeader*& head, BlockHeader* header) noexcept {
     header->mark = reinterpret_cast<std::uint64_t>(head) ^ link_disguise;
@@ -22,7 +24,8 @@ void link_free(BlockHeader*& head, BlockHeader* header) noexcept {
 void count_free_blocks(Pool& pool, unsigned kind) noexcept {
     for (PoolPage* page = pool.pages[kind]; page != nullptr; page = page->next) page->free_blocks = 0;
     for (const BlockHeader* list : pool.free[kind]) {
-        for (const BlockHeader* header = list; header != nullptr; header = next_free(header)) ++page_of(header)->free_blocks;
+        for (const BlockHeader* header = list; header != nullptr; header = next_free(header))
+            ++page_of(header)->free_blocks;
     }
 }
 
@@ -93,8 +96,8 @@ BlockHeader* refill(Pool& pool, PoolKind kind, unsigned size_class) noexcept {
     const SizeClasses& classes = classes_of(kind);
     const std::size_t count = (ke::page_size - classes.first_offset) / classes.size[size_class];
     fill_units(page, ke::page_size, freed_pattern);
-    *page = {page_mark(page), pool.pages[static_cast<unsigned>(kind)], kind, static_cast<std::uint8_t>(size_class), classes.first_offset,
-             static_cast<std::uint16_t>(count), 0};
+    *page = {page_mark(page),      pool.pages[static_cast<unsigned>(kind)], kind, static_cast<std::uint8_t>(size_class),
+             classes.first_offset, static_cast<std::uint16_t>(count),       0};
     pool.pages[static_cast<unsigned>(kind)] = page;
     BlockHeader*& head = pool.free[static_cast<unsigned>(kind)][size_class];
     for (std::size_t i = count; i-- != 0;) {
@@ -113,7 +116,8 @@ PoolBlock find_pool_block(const void* address) noexcept {
     if (where - pool.base >= pool.size) return {};
     for (LIST_ENTRY* e = pool.big_blocks.Flink; e != &pool.big_blocks; e = e->Flink) {
         const BigBlock& big = *CONTAINING_RECORD(e, BigBlock, entry);
-        if (where - reinterpret_cast<std::uintptr_t>(big.address) < big.size) return {big.address, big.size, big.tag, is_paged(big.kind), big.owner};
+        if (where - reinterpret_cast<std::uintptr_t>(big.address) < big.size)
+            return {big.address, big.size, big.tag, is_paged(big.kind), big.owner};
     }
     PoolPage* page = page_of(address);
     const std::size_t offset = where % ke::page_size;
@@ -137,13 +141,15 @@ namespace {
     const bool starts_here = offset >= page->first && (offset - page->first) % size == 0;
     if (!starts_here) {
         ke::bug_check(BAD_POOL_CALLER, 0x99, ke::parameter(block), 0, 0,
-                      {.rule = "a pointer into the middle of a pool block was freed", .document = "Bug Check 0xC2: BAD_POOL_CALLER"});
+                      {.rule = "a pointer into the middle of a pool block was freed",
+                       .document = "Bug Check 0xC2: BAD_POOL_CALLER"});
     }
     std::uint64_t contents;
     std::memcpy(&contents, header, sizeof contents);
     if (header->state == block_free) freed_twice(contents, block, header->tag);
     ke::bug_check(BAD_POOL_CALLER, 1, ke::parameter(header), contents, 0,
-                  {.rule = "the header of a pool block was overwritten: by its owner before the block's first byte, or by the block in front",
+                  {.rule = "the header of a pool block was overwritten: by its owner before the block's first byte, or "
+                           "by the block in front",
                    .document = "Bug Check 0xC2: BAD_POOL_CALLER"});
 }
 
@@ -152,14 +158,17 @@ namespace {
 void bad_free(const Pool& pool, void* block) noexcept {
     const auto address = reinterpret_cast<std::uintptr_t>(block);
     if (address < ke::halves().system) {
-        ke::bug_check(BAD_POOL_CALLER, 0x40, address, ke::halves().system, 0,
-                      {.rule = "pool was freed at an address of the user half", .document = "Bug Check 0xC2: BAD_POOL_CALLER"});
+        ke::bug_check(
+            BAD_POOL_CALLER, 0x40, address, ke::halves().system, 0,
+            {.rule = "pool was freed at an address of the user half", .document = "Bug Check 0xC2: BAD_POOL_CALLER"});
     }
-    if (address - pool.base < pool.size && (address & 15) == 0 && address % ke::page_size >= sizeof(PoolPage) && is_pool_page(page_of(block))) {
+    if (address - pool.base < pool.size && (address & 15) == 0 && address % ke::page_size >= sizeof(PoolPage) &&
+        is_pool_page(page_of(block))) {
         bad_small_free(block);
     }
-    ke::bug_check(BAD_POOL_CALLER, 0x46, address, 0, 0,
-                  {.rule = "the address that was freed is no pool block", .document = "Bug Check 0xC2: BAD_POOL_CALLER"});
+    ke::bug_check(
+        BAD_POOL_CALLER, 0x46, address, 0, 0,
+        {.rule = "the address that was freed is no pool block", .document = "Bug Check 0xC2: BAD_POOL_CALLER"});
 }
 
 } // namespace detail

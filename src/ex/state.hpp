@@ -8,7 +8,7 @@
 namespace dirql::ex {
 
 struct State {
-    Pool pool; // first: found without an offset
+    Pool pool;                  // first: found without an offset
     LIST_ENTRY lookaside_lists; // GENERAL_LOOKASIDE_POOLs, which all kinds of lists begin with
     WorkQueues work;
     std::uint64_t uuids_made;

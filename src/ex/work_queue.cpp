@@ -24,8 +24,10 @@ void run_kernel_work(PVOID parameter) noexcept {
 void run_driver_routine(PWORKER_THREAD_ROUTINE routine, PVOID parameter, PWORK_QUEUE_ITEM item) noexcept {
     routine(parameter);
     const KIRQL irql = ke::current_processor()->irql;
-    if (irql == PASSIVE_LEVEL) [[likely]] return;
-    ke::bug_check(WORKER_THREAD_RETURNED_AT_BAD_IRQL, ke::parameter(routine), irql, ke::parameter(parameter), ke::parameter(item),
+    if (irql == PASSIVE_LEVEL) [[likely]]
+        return;
+    ke::bug_check(WORKER_THREAD_RETURNED_AT_BAD_IRQL, ke::parameter(routine), irql, ke::parameter(parameter),
+                  ke::parameter(item),
                   {.rule = "a work item's routine returned above PASSIVE_LEVEL",
                    .document = "Bug Check 0xE1: WORKER_THREAD_RETURNED_AT_BAD_IRQL"});
 }
@@ -71,7 +73,8 @@ void become_idle(WorkQueues& queues, Worker& self) noexcept {
     for (;;) {
         KPRIORITY priority;
         PWORK_QUEUE_ITEM item = std::exchange(self.item, nullptr);
-        if (item == nullptr && (item = take_waiting(queues, priority)) != nullptr) take_priority(*self.thread, priority);
+        if (item == nullptr && (item = take_waiting(queues, priority)) != nullptr)
+            take_priority(*self.thread, priority);
         if (item != nullptr) {
             run_item(self, item);
         } else {
@@ -104,7 +107,8 @@ bool hand_to_new(WorkQueues& queues, WORK_QUEUE_ITEM& item, KPRIORITY priority) 
     auto* worker = machine.allocate<Worker>();
     if (worker == nullptr) return false;
     KeInitializeEvent(&worker->wake, SynchronizationEvent, FALSE);
-    worker->thread = queues.make_thread(machine, {"Worker", machine.system_process, priority, worker_thread, worker, nullptr});
+    worker->thread =
+        queues.make_thread(machine, {"Worker", machine.system_process, priority, worker_thread, worker, nullptr});
     if (worker->thread == nullptr) return false;
     ++queues.workers;
     InsertTailList(&queues.busy, &worker->entry);
@@ -123,7 +127,8 @@ void queue(WORK_QUEUE_ITEM& item, KPRIORITY priority) noexcept {
     queues.waiting_summary |= 1u << priority;
 }
 
-[[noreturn]] void invalid(ULONG_PTR position, const WORK_QUEUE_ITEM& item, WORK_QUEUE_TYPE type, const char* rule) noexcept {
+[[noreturn]] void invalid(ULONG_PTR position, const WORK_QUEUE_ITEM& item, WORK_QUEUE_TYPE type,
+                          const char* rule) noexcept {
     ke::bug_check(WORKER_INVALID, position, ke::parameter(&item), static_cast<ULONG>(type), 0,
                   {.rule = rule, .document = "Bug Check 0xE4: WORKER_INVALID"});
 }
@@ -131,7 +136,8 @@ void queue(WORK_QUEUE_ITEM& item, KPRIORITY priority) noexcept {
 KPRIORITY check_item(const WORK_QUEUE_ITEM& item, WORK_QUEUE_TYPE type) noexcept {
     const KPRIORITY priority = priority_of(type);
     if (priority < 0) invalid(6, item, type, "a work item was queued to a queue that there is not");
-    if (item.List.Flink != nullptr) invalid(1, item, type, "a work item was queued that is queued already, or was never initialised");
+    if (item.List.Flink != nullptr)
+        invalid(1, item, type, "a work item was queued that is queued already, or was never initialised");
     if (item.WorkerRoutine == nullptr) invalid(7, item, type, "a work item was queued without a routine");
     return priority;
 }
@@ -164,8 +170,10 @@ void initialize_work_queues(WorkQueues& queues) noexcept {
 
 KPRIORITY priority_of(WORK_QUEUE_TYPE type) noexcept {
     static constexpr KPRIORITY priorities[MaximumWorkQueue] = {13, 12, 15, 8, 7, 18, 14};
-    if (type >= CustomPriorityWorkQueue && type < CustomPriorityWorkQueue + MAXIMUM_PRIORITY) return type - CustomPriorityWorkQueue;
-    return type < 0 || type >= MaximumWorkQueue ? -1 : priorities[type];
+    const auto number = static_cast<ULONG>(type); // beyond the enumerators for custom priorities
+    if (number - CustomPriorityWorkQueue < MAXIMUM_PRIORITY)
+        return static_cast<KPRIORITY>(number - CustomPriorityWorkQueue);
+    return number < MaximumWorkQueue ? priorities[number] : -1;
 }
 
 void queue_work_item(WORK_QUEUE_ITEM& item, WORK_QUEUE_TYPE type) noexcept { queue(item, check_item(item, type)); }
@@ -180,11 +188,23 @@ void queue_kernel_work(KernelWork& work, WORK_QUEUE_TYPE type, void (*routine)(K
 bool is_queued(const WORK_QUEUE_ITEM& item) noexcept { return item.List.Flink != nullptr; }
 
 const WORK_QUEUE_ITEM* find_queued_item(std::uintptr_t begin, std::size_t bytes) noexcept {
-    return find_item([=](const WORK_QUEUE_ITEM& item) { return reinterpret_cast<std::uintptr_t>(&item) - begin < bytes; });
+    return find_item(
+        [=](const WORK_QUEUE_ITEM& item) { return reinterpret_cast<std::uintptr_t>(&item) - begin < bytes; });
+}
+
+const void* find_running_routine(const ke::CodeRange& image) noexcept {
+    WorkQueues& queues = current_queues();
+    for (LIST_ENTRY* e = queues.busy.Flink; e != &queues.busy; e = e->Flink) {
+        const void* routine = CONTAINING_RECORD(e, Worker, entry)->routine;
+        if (reinterpret_cast<std::uintptr_t>(routine) - image.begin < image.end - image.begin) return routine;
+    }
+    return nullptr;
 }
 
 const WORK_QUEUE_ITEM* find_item_of_code(const ke::CodeRange& image) noexcept {
-    const auto in_image = [&](auto pointer) { return reinterpret_cast<std::uintptr_t>(pointer) - image.begin < image.end - image.begin; };
+    const auto in_image = [&](auto pointer) {
+        return reinterpret_cast<std::uintptr_t>(pointer) - image.begin < image.end - image.begin;
+    };
     return find_item([=](const WORK_QUEUE_ITEM& item) { return in_image(item.WorkerRoutine) || in_image(&item); });
 }
 

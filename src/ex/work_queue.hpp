@@ -1,8 +1,9 @@
 // System worker threads, and the work that is queued to them.
 //
-// One pool of threads serves all queues. An item goes to an idle worker, to a new one, or, when all workers there may be are
-// busy, to a list by priority. A worker takes its item's priority while it runs it. So an item that waits for another never
-// keeps that one from running, up to the limit of threads; no order among items is promised, on NT as here.
+// One pool of threads serves all queues. An item goes to an idle worker, to a new one, or, when all workers there may
+// be are busy, to a list by priority. A worker takes its item's priority while it runs it. So an item that waits for
+// another never keeps that one from running, up to the limit of threads; no order among items is promised, on NT as
+// here.
 //
 // An idle worker waits with the reason WrQueue, as on NT: a stall report takes such a thread for idle, not for stuck.
 #pragma once
@@ -16,11 +17,11 @@ namespace dirql::ex {
 inline constexpr unsigned most_workers = 64;
 
 struct Worker {
-    LIST_ENTRY entry;       // WorkQueues::idle or ::busy
+    LIST_ENTRY entry; // WorkQueues::idle or ::busy
     KEVENT wake;
     ke::Thread* thread;
-    PWORK_QUEUE_ITEM item;  // assigned, not yet begun
-    const void* routine;    // under way
+    PWORK_QUEUE_ITEM item; // assigned, not yet begun
+    const void* routine;   // under way
 };
 
 struct WorkQueues {
@@ -30,8 +31,8 @@ struct WorkQueues {
     LIST_ENTRY idle;                      // Workers
     LIST_ENTRY busy;
     unsigned workers;
-    // Makes the thread object of a worker, initialised but not started; null when memory is short. ps puts its own here, so
-    // that workers are objects like all threads.
+    // Makes the thread object of a worker, initialised but not started; null when memory is short. ps puts its own
+    // here, so that workers are objects like all threads.
     ke::Thread* (*make_thread)(ke::Machine& machine, const ke::ThreadStart& start);
 };
 
@@ -57,6 +58,9 @@ void queue_kernel_work(KernelWork& work, WORK_QUEUE_TYPE type, void (*routine)(K
 [[nodiscard]] const WORK_QUEUE_ITEM* find_queued_item(std::uintptr_t begin, std::size_t bytes) noexcept;
 // An item not yet begun whose routine or memory belongs to this image, or null.
 [[nodiscard]] const WORK_QUEUE_ITEM* find_item_of_code(const ke::CodeRange& image) noexcept;
+
+// The routine of a work item under way that belongs to this image, or null. The item itself may be gone.
+[[nodiscard]] const void* find_running_routine(const ke::CodeRange& image) noexcept;
 
 // For ps: a worker must not end itself (bug check 0xE9).
 [[nodiscard]] bool is_worker_thread(const ke::Thread& thread) noexcept;

@@ -43,6 +43,7 @@ bool attach_system_buffer(PIRP irp, ULONG major, const Buffers& buffers) noexcep
         std::memcpy(copy, buffers.data, buffers.length);
     } else {
         irp->Flags |= IRP_INPUT_OPERATION;
+        prefix_of(irp)->output_size = buffers.length;
     }
     return true;
 }
@@ -97,6 +98,7 @@ bool attach_control_buffers(PIRP irp, PIO_STACK_LOCATION next, ULONG code, PVOID
     if (method == METHOD_BUFFERED) {
         irp->UserBuffer = output;
         if (output_length != 0 && output != nullptr) irp->Flags |= IRP_INPUT_OPERATION;
+        prefix_of(irp)->output_size = output_length;
         return true;
     }
     return output == nullptr || output_length == 0 || attach_mdl(irp, output, output_length, method == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);

@@ -8,7 +8,7 @@
 namespace dirql::io {
 namespace {
 
-constexpr const char* document = "IofCallDriver function (wdm.h)";
+constexpr const char* call_document = "IofCallDriver function (wdm.h)";
 constexpr const char* pending_document = "DRIVER_DISPATCH callback function (wdm.h)";
 
 // The thread's calls under way. Kept in the SEH door state, so that an exception that skips a call drops its frame too.
@@ -25,14 +25,14 @@ bool still_under_way(const ke::Thread& thread, const CallFrame* frame) noexcept 
 [[noreturn, gnu::cold]] void bad_call(PDEVICE_OBJECT device, PIRP irp) noexcept {
     if (irp->Type != IO_TYPE_IRP) {
         ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x03, ke::parameter(irp), 0, 0,
-                      {.rule = "IoCallDriver was given something that is not an IRP", .document = document});
+                      {.rule = "IoCallDriver was given something that is not an IRP", .document = call_document});
     }
     if (irp->CurrentLocation <= 1) {
         ke::bug_check(NO_MORE_IRP_STACK_LOCATIONS, ke::parameter(irp), 0, 0, 0,
-                      {.rule = "an IRP was passed down and has no stack location left", .document = document, .irp = irp, .device = device});
+                      {.rule = "an IRP was passed down and has no stack location left", .document = call_document, .irp = irp, .device = device});
     }
     ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x04, ke::parameter(device), 0, 0,
-                  {.rule = "IoCallDriver was given something that is not a device object", .document = document, .irp = irp});
+                  {.rule = "IoCallDriver was given something that is not a device object", .document = call_document, .irp = irp});
 }
 
 // STATUS_PENDING is returned if and only if the location was marked pending.
@@ -55,36 +55,69 @@ bool was_marked(const CallFrame& frame) noexcept {
     return frame.completed ? frame.marked : (frame.location->Control & SL_PENDING_RETURNED) != 0;
 }
 
+// Returning the STATUS_PENDING of a lower driver that still has the IRP is right without a mark: the completion routine
+// sets it when its time comes, which is checked there.
+bool still_below(const CallFrame& frame, PIRP irp) noexcept {
+    return !frame.completed && irp->Tail.Overlay.CurrentStackLocation < frame.location;
+}
+
+// Calls of other threads may stand before this one: who pends an IRP may have it sent on by a thread of his own.
+void unlink(IrpPrefix& prefix, const CallFrame& frame) noexcept {
+    CallFrame** link = &prefix.frame;
+    ke::Thread** thread = &prefix.thread;
+    while (*link != nullptr && *link != &frame && still_under_way(**thread, *link)) {
+        CallFrame* other = *link;
+        link = &other->outer;
+        thread = &other->outer_thread;
+    }
+    if (*link != &frame) return;
+    *link = frame.outer;
+    *thread = frame.outer_thread;
+}
+
+// An exception has skipped calls of this IRP. Those of the thread that it left are told by their locations.
+[[gnu::cold, gnu::noinline]] void forget_skipped_calls(IrpPrefix& prefix) noexcept {
+    auto* irp = reinterpret_cast<PIRP>(&prefix + 1);
+    auto* locations = reinterpret_cast<PIO_STACK_LOCATION>(irp + 1);
+    CallFrame* frame = innermost_call(*prefix.thread);
+    while (frame != nullptr && (frame->location < locations || frame->location >= locations + irp->StackCount)) frame = frame->thread_outer;
+    prefix.frame = frame;
+}
+
 NTSTATUS checked_call(PDRIVER_DISPATCH routine, PDEVICE_OBJECT device, PIRP irp, PIO_STACK_LOCATION location, IrpPrefix& prefix) noexcept {
     ke::Thread& thread = *ke::current_thread();
-    CallFrame frame{prefix.frame, prefix.thread, innermost_call(thread), location, false, false};
+    if (prefix.frame != nullptr && !still_under_way(*prefix.thread, prefix.frame)) [[unlikely]] forget_skipped_calls(prefix);
+    CallFrame frame{prefix.frame, location, prefix.thread, innermost_call(thread), false, false};
     prefix.frame = &frame;
     prefix.thread = &thread;
     set_innermost_call(thread, &frame);
     const NTSTATUS status = ke::callout({ke::CalloutKind::dispatch, reinterpret_cast<const void*>(routine), device, irp}, routine, device, irp);
     set_innermost_call(thread, frame.thread_outer);
     const bool marked = was_marked(frame);
-    if (!frame.completed) {
-        prefix.frame = frame.outer;
-        prefix.thread = frame.outer_thread;
+    if (!frame.completed) unlink(prefix, frame);
+    if (marked != (status == STATUS_PENDING)) [[unlikely]] {
+        if (marked || !still_below(frame, irp)) pending_mismatch(reinterpret_cast<const void*>(routine), irp, status);
     }
-    if (marked != (status == STATUS_PENDING)) [[unlikely]] pending_mismatch(reinterpret_cast<const void*>(routine), irp, status);
     return status;
 }
 
 } // namespace
 
-void note_completed(IrpPrefix& prefix, PIO_STACK_LOCATION location) noexcept {
-    CallFrame* frame = prefix.frame;
-    if (!still_under_way(*prefix.thread, frame)) {
-        prefix.frame = nullptr;
-        return;
+// Several calls may share the location: IoSkipCurrentIrpStackLocation gives a driver's own to the next one.
+void note_completed(IrpPrefix& prefix, PIO_STACK_LOCATION location, bool& trusted) noexcept {
+    while (CallFrame* frame = prefix.frame) {
+        const bool own = prefix.thread == ke::current_thread();
+        if (!(own && trusted) && !still_under_way(*prefix.thread, frame)) {
+            forget_skipped_calls(prefix);
+            continue;
+        }
+        trusted = own;
+        if (frame->location != location) return;
+        frame->completed = true;
+        frame->marked = (location->Control & SL_PENDING_RETURNED) != 0;
+        prefix.frame = frame->outer;
+        prefix.thread = frame->outer_thread;
     }
-    if (frame->location != location) return;
-    frame->completed = true;
-    frame->marked = (location->Control & SL_PENDING_RETURNED) != 0;
-    prefix.frame = frame->outer;
-    prefix.thread = frame->outer_thread;
 }
 
 NTSTATUS call_driver(PDEVICE_OBJECT device, PIRP irp) noexcept {

@@ -10,6 +10,7 @@
 #include "ke/spin_lock.hpp"
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"
+#include "ob/object.hpp"
 
 namespace dirql::io {
 namespace {
@@ -25,7 +26,48 @@ void release_cancel_lock(KIRQL irql) noexcept {
     ke::lower_irql(ke::current_processor(), irql);
 }
 
-// The routine is called with the lock held, and releases it with IRP::CancelIrql: that is no change it must undo.
+// A cancelled IRP may sit in a driver that does not notice for as long as this.
+constexpr LONGLONG rundown_patience = LONGLONG{5} * 60 * 10'000'000; // five minutes, as on NT
+constexpr LONGLONG rundown_look = LONGLONG{100} * 10'000;            // a look each 100 ms
+
+// The cancel lock is held; `irql` is the level before it was taken.
+bool cancel_locked(PIRP irp, KIRQL irql) noexcept {
+    irp->Cancel = TRUE;
+    DIRQL_TRACE(irp_cancel, .irp = irp);
+    const PDRIVER_CANCEL routine = IoSetCancelRoutine(irp, nullptr);
+    if (routine == nullptr) {
+        release_cancel_lock(irql);
+        return false;
+    }
+    if (irp->CurrentLocation > irp->StackCount + 1) {
+        ke::bug_check(CANCEL_STATE_IN_COMPLETED_IRP, ke::parameter(irp), reinterpret_cast<std::uint64_t>(routine), 0, 0,
+                      {.rule = "an IRP that is already completed was cancelled", .document = "IoCancelIrp function (wdm.h)", .irp = irp});
+    }
+    irp->CancelIrql = irql;
+    call_cancel_routine(routine, irp);
+    return true;
+}
+
+// The first request in the list that matches and, where asked, is not yet cancelled.
+PIRP find_matching(ke::Thread& thread, Matcher matches, const void* context, bool uncancelled) noexcept {
+    for (LIST_ENTRY* e = thread.irp_list.Flink; e != &thread.irp_list; e = e->Flink) {
+        PIRP irp = CONTAINING_RECORD(e, IRP, ThreadListEntry);
+        if (!(uncancelled && irp->Cancel) && matches(irp, context)) return irp;
+    }
+    return nullptr;
+}
+
+ke::Thread* find_issuer(ke::Process& process, Matcher matches, const void* context, bool uncancelled) noexcept {
+    for (LIST_ENTRY* e = process.threads.Flink; e != &process.threads; e = e->Flink) {
+        auto* thread = CONTAINING_RECORD(e, ke::Thread, process_entry);
+        if (find_matching(*thread, matches, context, uncancelled) != nullptr) return thread;
+    }
+    return nullptr;
+}
+
+} // namespace
+
+// That the routine releases the lock is no change that it must undo.
 void call_cancel_routine(PDRIVER_CANCEL routine, PIRP irp) noexcept {
     ke::Processor* processor = ke::current_processor();
     PDEVICE_OBJECT device = irp->Tail.Overlay.CurrentStackLocation->DeviceObject;
@@ -44,43 +86,32 @@ void call_cancel_routine(PDRIVER_CANCEL routine, PIRP irp) noexcept {
     ke::leave_callout(processor, depth);
 }
 
-// A cancelled IRP may sit in a driver that does not notice for as long as this.
-constexpr LONGLONG rundown_patience = LONGLONG{5} * 60 * 10'000'000; // five minutes, as on NT
-constexpr LONGLONG rundown_look = LONGLONG{100} * 10'000;            // a look each 100 ms
+bool cancel_irp(PIRP irp) noexcept { return cancel_locked(irp, acquire_cancel_lock()); }
 
-} // namespace
-
-bool cancel_irp(PIRP irp) noexcept {
-    const KIRQL irql = acquire_cancel_lock();
-    irp->Cancel = TRUE;
-    DIRQL_TRACE(irp_cancel, .irp = irp);
-    const PDRIVER_CANCEL routine = IoSetCancelRoutine(irp, nullptr);
-    if (routine == nullptr) {
-        release_cancel_lock(irql);
-        return false;
+// The list changes under the walk: each cancel may complete, and anything may happen at its preemption points. So a request is
+// looked for when the lock has been taken: while it was waited for, the request may have ended.
+bool cancel_matching(ke::Thread& thread, Matcher matches, const void* context) noexcept {
+    const bool found = find_matching(thread, matches, context, false) != nullptr;
+    for (;;) {
+        const KIRQL irql = acquire_cancel_lock();
+        PIRP irp = find_matching(thread, matches, context, true);
+        if (irp == nullptr) {
+            release_cancel_lock(irql);
+            return found;
+        }
+        cancel_locked(irp, irql);
     }
-    if (irp->CurrentLocation > irp->StackCount + 1) {
-        ke::bug_check(CANCEL_STATE_IN_COMPLETED_IRP, ke::parameter(irp), reinterpret_cast<std::uint64_t>(routine), 0, 0,
-                      {.rule = "an IRP that is already completed was cancelled", .document = "IoCancelIrp function (wdm.h)", .irp = irp});
-    }
-    irp->CancelIrql = irql;
-    call_cancel_routine(routine, irp);
-    return true;
 }
 
-// The list changes under the walk: each cancel may complete, and anything may happen at its preemption points.
-bool cancel_matching(ke::Thread& thread, bool (*matches)(PIRP, const void*), const void* context) noexcept {
-    bool found = false;
-    for (;;) {
-        PIRP next = nullptr;
-        for (LIST_ENTRY* e = thread.irp_list.Flink; e != &thread.irp_list && next == nullptr; e = e->Flink) {
-            PIRP irp = CONTAINING_RECORD(e, IRP, ThreadListEntry);
-            if (!irp->Cancel && matches(irp, context)) next = irp;
-        }
-        if (next == nullptr) return found;
-        found = true;
-        cancel_irp(next);
+// Threads come and go meanwhile as well.
+bool cancel_matching(ke::Process& process, Matcher matches, const void* context) noexcept {
+    const bool found = find_issuer(process, matches, context, false) != nullptr;
+    while (ke::Thread* thread = find_issuer(process, matches, context, true)) {
+        ob::reference(thread);
+        cancel_matching(*thread, matches, context);
+        ob::dereference(thread);
     }
+    return found;
 }
 
 void cancel_thread_io(ke::Thread& thread) noexcept {

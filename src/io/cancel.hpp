@@ -10,8 +10,13 @@ namespace dirql::io {
 // Marks the IRP and calls its cancel routine, if it has one: then true. IRQL <= DISPATCH_LEVEL.
 bool cancel_irp(PIRP irp) noexcept;
 
-// Cancels those of a thread's IRPs that match. True when there was one. IRQL PASSIVE_LEVEL.
-bool cancel_matching(ke::Thread& thread, bool (*matches)(PIRP, const void*), const void* context) noexcept;
+// Calls an IRP's cancel routine, with the cancel lock held, which the routine releases to IRP::CancelIrql.
+void call_cancel_routine(PDRIVER_CANCEL routine, PIRP irp) noexcept;
+
+// Cancels those IRPs of a thread, or of a process's threads, that match. True when there was one. IRQL PASSIVE_LEVEL.
+using Matcher = bool (*)(PIRP irp, const void* context);
+bool cancel_matching(ke::Thread& thread, Matcher matches, const void* context) noexcept;
+bool cancel_matching(ke::Process& process, Matcher matches, const void* context) noexcept;
 
 // A thread ends: its IRPs are cancelled and waited for. IRQL PASSIVE_LEVEL, on the thread.
 void cancel_thread_io(ke::Thread& thread) noexcept;

@@ -57,7 +57,7 @@ void destroy_file(void* body) noexcept {
     PDEVICE_OBJECT device = file->DeviceObject; // null: the open failed
     if (device != nullptr) send(file, IRP_MJ_CLOSE);
     if (file->FileName.Buffer != nullptr) ex::free_pool(file->FileName.Buffer, 0);
-    if (file->RelatedFileObject != nullptr) ObDereferenceObject(file->RelatedFileObject);
+    if (file->RelatedFileObject != nullptr) ob::dereference(file->RelatedFileObject);
     if (device != nullptr) dereference_device(device);
 }
 

@@ -12,23 +12,24 @@
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"
 #include "mm/mdl.hpp"
+#include "ob/object.hpp"
 
 namespace dirql::io {
 namespace {
 
-constexpr const char* document = "IofCompleteRequest function (wdm.h)";
+constexpr const char* completion_document = "IofCompleteRequest function (wdm.h)";
 
 [[noreturn, gnu::cold]] void bad_completion(PIRP irp) noexcept {
     if (irp->Type != IO_TYPE_IRP || irp->CurrentLocation > irp->StackCount + 1) {
         ke::bug_check(MULTIPLE_IRP_COMPLETE_REQUESTS, ke::parameter(irp), 0, 0, 0,
-                      {.rule = "an IRP was completed that has been completed already", .document = document, .irp = irp});
+                      {.rule = "an IRP was completed that has been completed already", .document = completion_document, .irp = irp});
     }
     if (irp->CancelRoutine != nullptr) {
         ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x07, reinterpret_cast<std::uint64_t>(irp->CancelRoutine), ke::parameter(irp), 0,
-                      {.rule = "an IRP was completed with its cancel routine still set", .document = document, .irp = irp});
+                      {.rule = "an IRP was completed with its cancel routine still set", .document = completion_document, .irp = irp});
     }
     ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x06, static_cast<std::uint32_t>(irp->IoStatus.Status), ke::parameter(irp), 0,
-                  {.rule = "an IRP was completed with STATUS_PENDING or with no status", .document = document, .irp = irp});
+                  {.rule = "an IRP was completed with STATUS_PENDING or with no status", .document = completion_document, .irp = irp});
 }
 
 bool completable(PIRP irp) noexcept {
@@ -62,18 +63,32 @@ NTSTATUS call_completion_routine(PIRP irp, PIO_COMPLETION_ROUTINE routine, void*
     return status;
 }
 
+// The issuer has no location to mark.
+bool marked_pending(PIRP irp) noexcept {
+    return irp->CurrentLocation > irp->StackCount || (irp->Tail.Overlay.CurrentStackLocation->Control & SL_PENDING_RETURNED) != 0;
+}
+
+[[noreturn, gnu::cold]] void mark_forgotten(PIRP irp, PIO_COMPLETION_ROUTINE routine) noexcept {
+    ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x228, reinterpret_cast<std::uint64_t>(routine), ke::parameter(irp), 0,
+                  {.rule = "a completion routine let a pended IRP go on without calling IoMarkIrpPending",
+                   .document = "IO_COMPLETION_ROUTINE callback function (wdm.h)", .irp = irp});
+}
+
 // Climbs one location. False when a completion routine has taken the IRP back.
-bool climb(PIRP irp, IrpPrefix* prefix) noexcept {
+bool climb(PIRP irp, IrpPrefix* prefix, bool& trusted) noexcept {
     PIO_STACK_LOCATION location = irp->Tail.Overlay.CurrentStackLocation++;
     ++irp->CurrentLocation;
     const UCHAR control = location->Control;
     irp->PendingReturned = (control & SL_PENDING_RETURNED) != 0;
-    if (prefix != nullptr && prefix->frame != nullptr) note_completed(*prefix, location);
+    if (prefix != nullptr && prefix->frame != nullptr) note_completed(*prefix, location, trusted);
     if (wants_completion(irp, control)) {
         const PIO_COMPLETION_ROUTINE routine = location->CompletionRoutine;
         void* const context = location->Context;
+        const bool pending = irp->PendingReturned != FALSE;
         clear_location(location);
-        return call_completion_routine(irp, routine, context) != STATUS_MORE_PROCESSING_REQUIRED;
+        if (call_completion_routine(irp, routine, context) == STATUS_MORE_PROCESSING_REQUIRED) return false;
+        if (pending && !marked_pending(irp)) [[unlikely]] mark_forgotten(irp, routine);
+        return true;
     }
     if (irp->PendingReturned && irp->CurrentLocation <= irp->StackCount) IoMarkIrpPending(irp);
     clear_location(location);
@@ -103,30 +118,53 @@ void NTAPI completion_apc(PKAPC apc, ke::NormalRoutine*, PVOID*, PVOID* argument
     finish_request(CONTAINING_RECORD(apc, IRP, Tail.Apc), static_cast<PFILE_OBJECT>(*argument1));
 }
 
-// The thread is gone: nobody is told.
-void NTAPI rundown_apc(PKAPC apc) {
-    PIRP irp = CONTAINING_RECORD(apc, IRP, Tail.Apc);
-    auto* file = static_cast<PFILE_OBJECT>(apc->SystemArgument1);
+// Its thread has ended without waiting for it any longer, or is ending: the request is taken apart here.
+void drop(PIRP irp, PFILE_OBJECT file) noexcept {
     if ((irp->Flags & IRP_DEALLOCATE_BUFFER) != 0) ex::free_pool(irp->AssociatedIrp.SystemBuffer, 0);
     free_mdls(irp);
-    if (file != nullptr) ObDereferenceObject(file);
+    if (file != nullptr && irp->UserEvent != nullptr && (irp->Flags & IRP_SYNCHRONOUS_API) == 0) ob::dereference(irp->UserEvent);
+    if (file != nullptr) ob::dereference(file);
     free_irp(irp);
+}
+
+void NTAPI rundown_apc(PKAPC apc) {
+    drop(CONTAINING_RECORD(apc, IRP, Tail.Apc), static_cast<PFILE_OBJECT>(apc->SystemArgument1));
+}
+
+// As NT's free build ends it, when it queues the last stage to a thread that there is not.
+[[noreturn, gnu::cold]] void nobody_to_tell(PIRP irp) noexcept {
+    ke::bug_check(IRQL_NOT_LESS_OR_EQUAL, 0, DISPATCH_LEVEL, 0, reinterpret_cast<std::uint64_t>(&IofCompleteRequest),
+                  {.rule = "an IRP of IoAllocateIrp went all the way up: a completion routine must keep it, with STATUS_MORE_PROCESSING_REQUIRED",
+                   .document = "IoAllocateIrp function (wdm.h)", .irp = irp});
 }
 
 void queue_completion(PIRP irp, CCHAR boost) noexcept {
     PFILE_OBJECT file = irp->Tail.Overlay.OriginalFileObject;
+    if (irp->Tail.Overlay.Thread == nullptr) [[unlikely]] {
+        if (irp->Cancel == FALSE) nobody_to_tell(irp);
+        return drop(irp, file);
+    }
     ke::Thread& thread = thread_of(irp);
     KAPC& apc = irp->Tail.Apc;
     ke::initialize_apc(apc, thread, completion_apc, rundown_apc, nullptr, KernelMode, nullptr);
-    if (!ke::insert_apc(apc, file, nullptr, boost)) {
-        apc.SystemArgument1 = file;
-        rundown_apc(&apc);
-    }
+    if (!ke::insert_apc(apc, file, nullptr, boost)) drop(irp, file);
     ke::reschedule_if_asked();
 }
 
+[[noreturn, gnu::cold]] void too_much_information(PIRP irp) noexcept {
+    ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x312, 0, ke::parameter(irp), 0,
+                  {.rule = "an IRP was completed with an Information beyond its output buffer: more would be copied back than there is",
+                   .document = completion_document, .irp = irp});
+}
+
+bool fits(PIRP irp, const IrpPrefix* prefix) noexcept {
+    if ((irp->Flags & IRP_INPUT_OPERATION) == 0 || prefix == nullptr || prefix->output_size == 0 || NT_ERROR(irp->IoStatus.Status)) return true;
+    return irp->IoStatus.Information <= prefix->output_size;
+}
+
 // All drivers are done with it.
-void after_drivers(PIRP irp, CCHAR boost) noexcept {
+void after_drivers(PIRP irp, const IrpPrefix* prefix, CCHAR boost) noexcept {
+    if (!fits(irp, prefix)) [[unlikely]] too_much_information(irp);
     if ((irp->Flags & IRP_ASSOCIATED_IRP) != 0) return finish_associated(irp, boost);
     if ((irp->Flags & (IRP_PAGING_IO | IRP_CLOSE_OPERATION)) != 0) return finish_close_request(irp);
     if (irp->MdlAddress != nullptr) unlock_pages(irp);
@@ -141,11 +179,12 @@ void complete_request(PIRP irp, CCHAR boost) noexcept {
     if (!completable(irp)) [[unlikely]] bad_completion(irp);
     DIRQL_TRACE(irp_complete, .irp = irp, .status = irp->IoStatus.Status, .value = irp->IoStatus.Information);
     IrpPrefix* const prefix = prefix_of(irp);
+    bool trusted = false;
     while (irp->CurrentLocation <= irp->StackCount) {
-        if (!climb(irp, prefix)) return;
+        if (!climb(irp, prefix, trusted)) return;
     }
     ++irp->CurrentLocation; // completed: once more is an error
-    after_drivers(irp, boost);
+    after_drivers(irp, prefix, boost);
 }
 
 } // namespace dirql::io

@@ -70,7 +70,7 @@ void finish_deletion(PDEVICE_OBJECT device) noexcept {
     state.unlinked = true;
     unlink_from_driver(device);
     PDRIVER_OBJECT driver = device->DriverObject;
-    ObDereferenceObject(device);
+    ob::dereference(device);
     unload_if_possible(driver);
 }
 
@@ -102,7 +102,7 @@ NTSTATUS create_device(PDRIVER_OBJECT driver, ULONG extension_size, PUNICODE_STR
     if (!NT_SUCCESS(status)) return status;
     auto* device = static_cast<PDEVICE_OBJECT>(object);
     set_up(device, driver, extension_size, type, characteristics, exclusive, name != nullptr);
-    ObReferenceObject(driver); // dropped with the body
+    ob::reference(driver); // dropped with the body
     status = ob::insert_object(device, 0, nullptr); // on failure the object is gone
     if (!NT_SUCCESS(status)) return status;
     link_to_driver(driver, device);
@@ -114,7 +114,7 @@ NTSTATUS create_device(PDRIVER_OBJECT driver, ULONG extension_size, PUNICODE_STR
 void destroy_device(void* body) noexcept {
     DIRQL_TRACE(object_deleted, .object = body);
     PDRIVER_OBJECT driver = static_cast<PDEVICE_OBJECT>(body)->DriverObject;
-    if (driver != nullptr) ObDereferenceObject(driver);
+    if (driver != nullptr) ob::dereference(driver);
 }
 
 } // namespace dirql::io
@@ -134,7 +134,7 @@ VOID NTAPI IoDeleteDevice(PDEVICE_OBJECT DeviceObject) {
     DIRQL_DOOR(IoDeleteDevice);
     DeviceState& state = state_of(DeviceObject);
     if (state.delete_pending) {
-        ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x200, 0, 0, ke::parameter(DeviceObject),
+        ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x240, 0, 0, ke::parameter(DeviceObject),
                       {.rule = "a device was deleted that had been deleted already", .document = "IoDeleteDevice function (wdm.h)", .device = DeviceObject});
     }
     if (state.attached_to != nullptr) {

@@ -2,6 +2,7 @@
 
 #include "diag/trace.hpp"
 #include "ex/pool.hpp"
+#include "ex/work_queue.hpp"
 #include "io/device.hpp"
 #include "io/irp.hpp"
 #include "io/associated.hpp"
@@ -118,7 +119,7 @@ void drop_driver(PDRIVER_OBJECT driver) noexcept {
     InitializeListHead(&state_of(driver).entry);
     forget_reinitialization(driver);
     ObMakeTemporaryObject(driver);
-    ObDereferenceObject(driver);
+    ob::dereference(driver);
 }
 
 NTSTATUS call_driver_entry(PDRIVER_OBJECT driver, UNICODE_STRING& registry_path) noexcept {
@@ -151,6 +152,30 @@ void call_unload(PDRIVER_OBJECT driver) noexcept {
     KeSetEvent(&state.unloaded, 0, FALSE);
 }
 
+struct UnloadWork {
+    ex::KernelWork work;
+    PDRIVER_OBJECT driver;
+};
+
+void run_unload(ex::KernelWork& work) { call_unload(CONTAINING_RECORD(&work, UnloadWork, work)->driver); }
+
+// A driver's Unload never runs in a thread of an application that happens to close the last handle.
+void call_unload_in_system_thread(PDRIVER_OBJECT driver) noexcept {
+    if (ke::current_thread()->is_system != 0) return call_unload(driver);
+    DriverState& state = state_of(driver);
+    state.unload_called = true;
+    UnloadWork unload{{}, driver};
+    ex::queue_kernel_work(unload.work, DelayedWorkQueue, run_unload);
+    ke::wait_for(&state.unloaded);
+}
+
+// I/O work items hold their object, that holds the driver, and that its image: they are allowed to outlast Unload.
+void wait_for_work_items(const DriverState& state) noexcept {
+    LARGE_INTEGER pause;
+    pause.QuadPart = -10'000; // 1 ms
+    while (state.work_items != 0) KeDelayExecutionThread(KernelMode, FALSE, &pause);
+}
+
 } // namespace
 
 NTSTATUS load_driver(const DriverImage& image, PDRIVER_OBJECT* result) noexcept {
@@ -168,6 +193,7 @@ NTSTATUS load_driver(const DriverImage& image, PDRIVER_OBJECT* result) noexcept 
     status = call_driver_entry(driver, registry_path);
     free_string(registry_path);
     if (!NT_SUCCESS(status)) {
+        *result = driver->DeviceObject != nullptr ? driver : nullptr;
         drop_driver(driver);
         return status;
     }
@@ -182,10 +208,13 @@ UnloadResult unload_driver(PDRIVER_OBJECT driver) noexcept {
     DriverState& state = state_of(driver);
     state.unload_pending = true;
     driver->Flags |= DRVO_UNLOAD_INVOKED;
+    if (!state.unload_called && in_use(driver)) return UnloadResult::pending;
     if (!state.unload_called) {
-        if (in_use(driver)) return UnloadResult::pending;
-        call_unload(driver);
+        call_unload_in_system_thread(driver);
+    } else {
+        ke::wait_for(&state.unloaded);
     }
+    wait_for_work_items(state);
     if (driver->DeviceObject != nullptr) return UnloadResult::devices_left;
     DIRQL_TRACE(driver_unloaded, .object = driver, .text = state.code.name);
     drop_driver(driver);
@@ -196,17 +225,14 @@ UnloadResult unload_driver(PDRIVER_OBJECT driver) noexcept {
 void unload_if_possible(PDRIVER_OBJECT driver) noexcept {
     const DriverState& state = state_of(driver);
     if (!state.unload_pending || state.unload_called || in_use(driver)) return;
-    call_unload(driver);
+    call_unload_in_system_thread(driver);
 }
 
-// The routines may register themselves again: those are for a later call.
+// A routine that registers itself again is called again, after all others.
 void call_reinitialization_routines() noexcept {
-    LIST_ENTRY now;
     LIST_ENTRY& list = state().reinitialize;
-    InitializeListHead(&now);
-    while (!IsListEmpty(&list)) InsertTailList(&now, RemoveHeadList(&list));
-    while (!IsListEmpty(&now)) {
-        auto* entry = CONTAINING_RECORD(RemoveHeadList(&now), ReinitializeEntry, entry);
+    while (!IsListEmpty(&list)) {
+        auto* entry = CONTAINING_RECORD(RemoveHeadList(&list), ReinitializeEntry, entry);
         const ReinitializeEntry call = *entry;
         ex::free_pool(entry, 0);
         const ULONG count = ++call.driver->DriverExtension->Count;

@@ -20,6 +20,7 @@ struct DriverState {
     LIST_ENTRY extensions;        // IoAllocateDriverObjectExtension
     bool unload_pending;
     bool unload_called;
+    ULONG work_items;             // of the driver or its devices, queued or running
     KEVENT unloaded;              // signalled when the Unload routine has returned
     ke::CodeRange code;
 };
@@ -36,8 +37,8 @@ struct DriverImage {
     ke::CodeRange code;
 };
 
-// Creates the driver object and calls DriverEntry. PASSIVE_LEVEL, on a system thread. On failure the object is gone again, and
-// the status is DriverEntry's or that of the step that failed.
+// Creates the driver object and calls DriverEntry. PASSIVE_LEVEL, on a system thread. On failure the status is DriverEntry's or that
+// of the step that failed, and the object is gone again (null), unless DriverEntry left devices behind: they keep object and image.
 [[nodiscard]] NTSTATUS load_driver(const DriverImage& image, PDRIVER_OBJECT* driver) noexcept;
 
 // What is left of a driver after an attempt to unload it.
@@ -49,7 +50,8 @@ enum class UnloadResult : std::uint8_t {
 };
 [[nodiscard]] UnloadResult unload_driver(PDRIVER_OBJECT driver) noexcept;
 
-// The last reference to a device of a driver that is to be unloaded went: Unload can run now.
+// The last reference to a device of a driver that is to be unloaded went: Unload can run now. It runs in a system thread, and the
+// caller waits for it.
 void unload_if_possible(PDRIVER_OBJECT driver) noexcept;
 
 // Calls the reinitialisation routines that wait. PASSIVE_LEVEL, on a system thread.

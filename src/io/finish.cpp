@@ -4,6 +4,7 @@
 #include "io/irp.hpp"
 #include "io/user_memory.hpp"
 #include "mm/mdl.hpp"
+#include "ob/object.hpp"
 
 namespace dirql::io {
 namespace {
@@ -30,13 +31,23 @@ void release_buffers(PIRP irp) noexcept {
     }
 }
 
+// An open's is the I/O manager's own: the caller's is written when the handle is.
 void write_status_block(PIRP irp) noexcept {
-    if (irp->UserIosb != nullptr) (void)copy_out(irp->RequestorMode, irp->UserIosb, &irp->IoStatus, sizeof irp->IoStatus);
+    const KPROCESSOR_MODE mode = (irp->Flags & IRP_CREATE_OPERATION) != 0 ? static_cast<KPROCESSOR_MODE>(KernelMode) : irp->RequestorMode;
+    PIO_STATUS_BLOCK const block = irp->UserIosb;
+    if (block == nullptr || (mode != KernelMode && !mm::in_user_range(block, sizeof *block))) return;
+    (void)ke::write_status_guarded(block, irp->IoStatus.Status, irp->IoStatus.Information);
 }
 
+// Mostly nobody waits: a synchronous file's issuer is still in its service.
 void signal_file(PFILE_OBJECT file, NTSTATUS status) noexcept {
     file->FinalStatus = status;
-    KeSetEvent(&file->Event, 0, FALSE);
+    DISPATCHER_HEADER& event = file->Event.Header;
+    if (IsListEmpty(&event.WaitListHead)) {
+        event.SignalState = 1;
+    } else {
+        KeSetEvent(&file->Event, 0, FALSE);
+    }
 }
 
 // Success, or an error that comes after STATUS_PENDING was returned: the issuer looks at its status block and its event.
@@ -48,7 +59,7 @@ void tell_issuer(PIRP irp, PFILE_OBJECT file) noexcept {
         KeSetEvent(event, 0, FALSE);
         if (file == nullptr) return;
         if ((file->Flags & FO_SYNCHRONOUS_IO) != 0) signal_file(file, status);
-        if ((irp->Flags & IRP_SYNCHRONOUS_API) == 0) ObDereferenceObject(event);
+        if ((irp->Flags & IRP_SYNCHRONOUS_API) == 0) ob::dereference(event);
     } else if (file != nullptr) {
         signal_file(file, status);
     }
@@ -69,7 +80,7 @@ void tell_service(PIRP irp, PFILE_OBJECT file) noexcept {
             signal_file(file, irp->IoStatus.Status);
         }
     }
-    if (file != nullptr && event != nullptr && (irp->Flags & IRP_SYNCHRONOUS_API) == 0) ObDereferenceObject(event);
+    if (file != nullptr && event != nullptr && (irp->Flags & IRP_SYNCHRONOUS_API) == 0) ob::dereference(event);
 }
 
 } // namespace
@@ -85,7 +96,7 @@ void finish_request(PIRP irp, PFILE_OBJECT file) noexcept {
     }
     dequeue_from_thread(irp);
     free_irp(irp);
-    if (file != nullptr) ObDereferenceObject(file);
+    if (file != nullptr) ob::dereference(file);
 }
 
 } // namespace dirql::io

@@ -63,6 +63,7 @@ PIRP allocate_irp(CCHAR stack_size) noexcept {
     }
     prefix->frame = nullptr;
     prefix->thread = nullptr;
+    prefix->output_size = 0;
     auto irp = reinterpret_cast<PIRP>(prefix + 1);
     set_up(irp, irp_size(stack_size), stack_size);
     irp->AllocationFlags = list == nullptr ? allocation::prefixed : allocation::prefixed | allocation::fixed_size | allocation::lookaside;

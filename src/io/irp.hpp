@@ -14,18 +14,19 @@ namespace dirql::io {
 // whoever completes the IRP meanwhile can leave word whether the location was marked pending.
 struct CallFrame {
     CallFrame* outer;          // of the same IRP: the driver above, called by `outer_thread`
+    PIO_STACK_LOCATION location;
     ke::Thread* outer_thread;
     CallFrame* thread_outer;   // of the same thread
-    PIO_STACK_LOCATION location;
     bool completed;            // the location was completed while the call was under way: the IRP may be gone
     bool marked;               // and it had been marked pending
 };
 
-// Stands before each IRP of IoAllocateIrp.
+// Stands before each IRP of IoAllocateIrp. (The order keeps what each call writes apart: two words written one by one and read
+// as one would stall the processor.)
 struct alignas(16) IrpPrefix {
     CallFrame* frame;          // innermost call under way, of `thread`
+    std::uint64_t output_size; // of the buffer that the system buffer is copied back to
     ke::Thread* thread;
-    std::uint64_t id;          // what traces call it
     std::uint64_t reserved;
 };
 

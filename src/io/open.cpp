@@ -18,12 +18,12 @@
 namespace dirql::io {
 namespace {
 
-// May this device be opened now?
-NTSTATUS openable(PDEVICE_OBJECT device) noexcept {
+// May this device be opened now? Being exclusive is about its name: what is opened relative to the one handle is free.
+NTSTATUS openable(PDEVICE_OBJECT device, bool relative) noexcept {
     const DeviceState& state = state_of(device);
     if (state.delete_pending || state_of(device->DriverObject).unload_pending) return STATUS_NO_SUCH_DEVICE;
     if ((device->Flags & DO_DEVICE_INITIALIZING) != 0) return STATUS_NO_SUCH_DEVICE;
-    if ((device->Flags & DO_EXCLUSIVE) != 0 && device->ReferenceCount != 0) return STATUS_ACCESS_DENIED;
+    if ((device->Flags & DO_EXCLUSIVE) != 0 && device->ReferenceCount != 0 && !relative) return STATUS_ACCESS_DENIED;
     return STATUS_SUCCESS;
 }
 
@@ -86,7 +86,7 @@ PIRP build_create(PDEVICE_OBJECT top, PFILE_OBJECT file, const OpenRequest& open
 // An open that failed sends no IRP_MJ_CLOSE: the file object forgets its device first.
 void discard(PFILE_OBJECT file, PDEVICE_OBJECT device) noexcept {
     file->DeviceObject = nullptr;
-    ObDereferenceObject(file);
+    ob::dereference(file);
     dereference_device(device);
 }
 
@@ -98,16 +98,16 @@ NTSTATUS create_file_object(PDEVICE_OBJECT device, const OpenRequest& open, cons
     set_up(file, device, open, attributes);
     if (!copy_name(file, name)) {
         file->DeviceObject = nullptr;
-        ObDereferenceObject(file);
+        ob::dereference(file);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    if (file->RelatedFileObject != nullptr) ObReferenceObject(file->RelatedFileObject);
+    if (file->RelatedFileObject != nullptr) ob::reference(file->RelatedFileObject);
     *result = file;
     return STATUS_SUCCESS;
 }
 
 NTSTATUS open_on(PDEVICE_OBJECT device, OpenRequest& open, const ob::ParseRequest& request, void** result) noexcept {
-    NTSTATUS status = openable(device);
+    NTSTATUS status = openable(device, open.related != nullptr);
     if (!NT_SUCCESS(status)) return status;
     PFILE_OBJECT file;
     status = create_file_object(device, open, request.remaining, request.attributes, &file);
@@ -143,7 +143,7 @@ NTSTATUS send_and_wait(PDEVICE_OBJECT device, PIRP irp, PKEVENT event, IO_STATUS
     irp->UserIosb = &result;
     irp->UserEvent = event;
     PFILE_OBJECT file = irp->Tail.Overlay.OriginalFileObject;
-    ObReferenceObject(file);
+    ob::reference(file);
     queue_to_thread(irp, thread);
     const NTSTATUS status = call_driver(device, irp);
     if (status == STATUS_PENDING) {

@@ -11,6 +11,7 @@
 #include "mm/mdl.hpp"
 #include "ob/event.hpp"
 #include "ob/handle_table.hpp"
+#include "ob/object.hpp"
 #include "ps/ps.hpp"
 
 #include <cstring>
@@ -62,16 +63,19 @@ FileRequest::~FileRequest() {
         free_irp(irp_);
     }
     if (locked_) release_file_lock(file_);
-    if (event_ != nullptr) ObDereferenceObject(event_);
-    if (file_ != nullptr) ObDereferenceObject(file_);
+    if (event_ != nullptr) ob::dereference(event_);
+    if (file_ != nullptr) ob::dereference(file_);
+}
+
+NTSTATUS FileRequest::lock_file() noexcept {
+    if (locked_ || !is_synchronous(file_)) return STATUS_SUCCESS;
+    const NTSTATUS status = acquire_file_lock(file_);
+    locked_ = status == STATUS_SUCCESS;
+    return status;
 }
 
 NTSTATUS FileRequest::make_irp(UCHAR major) noexcept {
-    if (is_synchronous(file_)) {
-        const NTSTATUS status = acquire_file_lock(file_);
-        if (status != STATUS_SUCCESS) return status;
-        locked_ = true;
-    }
+    if (const NTSTATUS status = lock_file(); status != STATUS_SUCCESS) return status;
     file_->Event.Header.SignalState = 0;
     irp_ = allocate_irp(device_->StackSize);
     if (irp_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
@@ -123,7 +127,7 @@ NTSTATUS FileRequest::send() noexcept {
     const bool synchronous = is_synchronous(file_);
     PFILE_OBJECT file = file_;
     queue_to_thread(irp, *ke::current_thread());
-    if (synchronous) ObReferenceObject(file); // the lock and the wait outlive the request's own reference
+    if (synchronous) ob::reference(file); // the lock and the wait outlive the request's own reference
     event_ = nullptr;                         // the request's now
     NTSTATUS status = call_driver(device_, irp);
     if (status != STATUS_PENDING) {
@@ -146,6 +150,7 @@ NTSTATUS FileRequest::make_system_buffer(ULONG size, const void* input, ULONG in
     irp_->UserBuffer = output;
     irp_->Flags |= IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER;
     if (output_size != 0) irp_->Flags |= IRP_INPUT_OPERATION;
+    prefix_of(irp_)->output_size = output_size;
     return STATUS_SUCCESS;
 }
 

@@ -20,7 +20,9 @@ public:
     FileRequest(const FileRequest&) = delete;
     FileRequest& operator=(const FileRequest&) = delete;
 
-    // Takes a synchronous file's lock and makes an IRP for the top device, its next location zeroed but for file and function.
+    // Takes a synchronous file's lock, for as long as the request lives. Success at once for others.
+    [[nodiscard]] NTSTATUS lock_file() noexcept;
+    // Takes that lock and makes an IRP for the top device, its next location zeroed but for file and function.
     [[nodiscard]] NTSTATUS make_irp(UCHAR major) noexcept;
     // What a user APC at completion calls. An APC routine needs an alertable wait to run.
     void set_apc(PIO_APC_ROUTINE routine, PVOID context) noexcept;

@@ -10,6 +10,7 @@
 #include "ke/export_door.hpp"
 #include "ke/callout.hpp"
 #include "ke/system_service.hpp"
+#include "mm/probe.hpp"
 
 #include <algorithm>
 
@@ -53,28 +54,42 @@ NTSTATUS make_buffers(FileRequest& request, const Control& control) noexcept {
     return request.make_mdl(control.output, control.output_size, method_of(control.code) == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
 }
 
-// A driver may answer without an IRP. False: it wants the IRP after all.
-bool answered_fast(const FileRequest& request, const Control& control, IO_STATUS_BLOCK& result) noexcept {
-    PDEVICE_OBJECT device = request.device();
+PFAST_IO_DEVICE_CONTROL fast_routine(PDEVICE_OBJECT device) noexcept {
     const FAST_IO_DISPATCH* fast = device->DriverObject->FastIoDispatch;
-    if (fast == nullptr || fast->SizeOfFastIoDispatch < offsetof(FAST_IO_DISPATCH, FastIoDeviceControl) + sizeof(void*) ||
-        fast->FastIoDeviceControl == nullptr) {
-        return false;
-    }
-    return ke::callout({ke::CalloutKind::fast_io, reinterpret_cast<const void*>(fast->FastIoDeviceControl), device}, fast->FastIoDeviceControl,
-                       request.file(), static_cast<BOOLEAN>(is_synchronous(request.file())), control.input, control.input_size, control.output,
+    if (fast == nullptr || fast->SizeOfFastIoDispatch < offsetof(FAST_IO_DISPATCH, FastIoDeviceControl) + sizeof(void*)) return nullptr;
+    return fast->FastIoDeviceControl;
+}
+
+// A driver may answer without an IRP. False: it wants the IRP after all.
+bool answered_fast(const FileRequest& request, PFAST_IO_DEVICE_CONTROL routine, const Control& control, IO_STATUS_BLOCK& result) noexcept {
+    PDEVICE_OBJECT device = request.device();
+    return ke::callout({ke::CalloutKind::fast_io, reinterpret_cast<const void*>(routine), device}, routine, request.file(),
+                       static_cast<BOOLEAN>(is_synchronous(request.file())), control.input, control.input_size, control.output,
                        control.output_size, control.code, &result, device) != FALSE;
 }
 
-NTSTATUS control_file(const Control& control, UCHAR major) noexcept {
+// What the I/O manager copies or locks is the caller's to get right, before any driver sees the request. A null buffer has
+// no length. METHOD_NEITHER is the driver's own business.
+NTSTATUS check_buffers(KPROCESSOR_MODE mode, Control& control) noexcept {
+    const ULONG method = method_of(control.code);
+    if (mode == KernelMode || method == METHOD_NEITHER) return STATUS_SUCCESS;
+    if (control.input == nullptr) control.input_size = 0;
+    if (control.output == nullptr) control.output_size = 0;
+    if (!mm::in_user_range(control.input, control.input_size)) return STATUS_ACCESS_VIOLATION;
+    return method == METHOD_BUFFERED ? mm::probe_user(control.output, control.output_size, true) : STATUS_SUCCESS;
+}
+
+NTSTATUS control_file(Control& control, UCHAR major) noexcept {
     FileRequest request;
     NTSTATUS status = request.begin(control.file, 0, control.event, control.status_block);
     if (!NT_SUCCESS(status)) return status;
     const ACCESS_MASK needed = access_of(control.code);
     if (request.mode() != KernelMode && (needed & ~request.granted()) != 0) return STATUS_ACCESS_DENIED;
-    if (major == IRP_MJ_DEVICE_CONTROL) {
+    if (status = check_buffers(request.mode(), control); !NT_SUCCESS(status)) return status;
+    if (const auto routine = fast_routine(request.device()); routine != nullptr && major == IRP_MJ_DEVICE_CONTROL) {
         IO_STATUS_BLOCK result{};
-        if (answered_fast(request, control, result)) return request.finish_fast(result);
+        if (status = request.lock_file(); status != STATUS_SUCCESS) return status;
+        if (answered_fast(request, routine, control, result)) return request.finish_fast(result);
     }
     status = request.make_irp(major);
     if (status != STATUS_SUCCESS) return status;
@@ -100,21 +115,19 @@ extern "C" {
 NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
                                      ULONG IoControlCode, PVOID InputBuffer, ULONG InputBufferLength, PVOID OutputBuffer,
                                      ULONG OutputBufferLength) {
-    return ke::system_service([&] {
+    Control control{FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, IoControlCode, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength};
+    return ke::system_service([&control] {
         DIRQL_DOOR(NtDeviceIoControlFile);
-        return control_file({FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, IoControlCode, InputBuffer, InputBufferLength, OutputBuffer,
-                             OutputBufferLength},
-                            IRP_MJ_DEVICE_CONTROL);
+        return control_file(control, IRP_MJ_DEVICE_CONTROL);
     });
 }
 
 NTSTATUS NTAPI NtFsControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
                                ULONG FsControlCode, PVOID InputBuffer, ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength) {
-    return ke::system_service([&] {
+    Control control{FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, FsControlCode, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength};
+    return ke::system_service([&control] {
         DIRQL_DOOR(NtFsControlFile);
-        return control_file({FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, FsControlCode, InputBuffer, InputBufferLength, OutputBuffer,
-                             OutputBufferLength},
-                            IRP_MJ_FILE_SYSTEM_CONTROL);
+        return control_file(control, IRP_MJ_FILE_SYSTEM_CONTROL);
     });
 }
 

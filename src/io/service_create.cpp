@@ -12,6 +12,7 @@
 #include "mm/probe.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
+#include "ob/object.hpp"
 
 #include <cstring>
 
@@ -121,17 +122,9 @@ NTSTATUS cancel_file(HANDLE handle, PIO_STATUS_BLOCK request, PIO_STATUS_BLOCK r
     const NTSTATUS status = ob::reference_by_handle(handle, 0, &file_type, mode, &body);
     if (!NT_SUCCESS(status)) return status;
     const CancelScope scope{static_cast<PFILE_OBJECT>(body), request};
-    bool found = false;
     ke::Thread& self = *ke::current_thread();
-    if (!whole_process) {
-        found = cancel_matching(self, in_scope, &scope);
-    } else {
-        LIST_ENTRY& threads = self.process->threads;
-        for (LIST_ENTRY* e = threads.Flink; e != &threads; e = e->Flink) {
-            found = cancel_matching(*CONTAINING_RECORD(e, ke::Thread, process_entry), in_scope, &scope) || found;
-        }
-    }
-    ObDereferenceObject(body);
+    const bool found = whole_process ? cancel_matching(*self.process, in_scope, &scope) : cancel_matching(self, in_scope, &scope);
+    ob::dereference(body);
     const IO_STATUS_BLOCK block{{whole_process && !found ? STATUS_NOT_FOUND : STATUS_SUCCESS}, 0};
     if (!copy_out(mode, result, &block, sizeof block)) return STATUS_ACCESS_VIOLATION;
     return block.Status;

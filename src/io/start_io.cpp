@@ -1,5 +1,6 @@
 // StartIo: one IRP at a time through a driver's StartIo routine, the others wait in the device queue.
 #include "diag/trace.hpp"
+#include "io/cancel.hpp"
 #include "io/irp.hpp"
 #include "io/state.hpp"
 #include "ke/callout.hpp"
@@ -52,8 +53,7 @@ void start(PDEVICE_OBJECT device, PKDEVICE_QUEUE_ENTRY entry, StartLock& lock) n
 void cancel_if_asked(PIRP irp, PDRIVER_CANCEL cancel, StartLock& lock) noexcept {
     if (cancel == nullptr || !irp->Cancel || IoSetCancelRoutine(irp, nullptr) == nullptr) return lock.release_cancel_lock();
     irp->CancelIrql = DISPATCH_LEVEL;
-    PDEVICE_OBJECT device = irp->Tail.Overlay.CurrentStackLocation->DeviceObject;
-    cancel(device, irp); // releases the cancel spin lock
+    call_cancel_routine(cancel, irp);
 }
 
 } // namespace

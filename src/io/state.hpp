@@ -26,6 +26,7 @@ struct State {
     KTIMER timer;
     KDPC timer_dpc;
     ULONG running_timers;
+    ULONG timer_round;         // ticks so far
     LIST_ENTRY reinitialize;   // driver reinitialisation routines that wait for their call
     LIST_ENTRY shutdown;       // devices that asked for IRP_MJ_SHUTDOWN
     LIST_ENTRY drivers;        // loaded drivers, in the order of loading

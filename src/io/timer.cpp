@@ -13,6 +13,7 @@ struct _IO_TIMER {
     PIO_TIMER_ROUTINE routine;
     PVOID context;
     bool running;
+    ULONG round; // of ticks, in which it was called last
 };
 
 using PIO_TIMER = _IO_TIMER*;
@@ -20,12 +21,20 @@ using PIO_TIMER = _IO_TIMER*;
 namespace dirql::io {
 namespace {
 
+// The next one to call in this round. Looked for anew each time: while a routine runs, other processors stop and delete timers.
+PIO_TIMER next_of_round(State& io, ULONG round) noexcept {
+    for (LIST_ENTRY* e = io.timers.Flink; e != &io.timers; e = e->Flink) {
+        auto* timer = CONTAINING_RECORD(e, _IO_TIMER, entry);
+        if (timer->round != round) return timer;
+    }
+    return nullptr;
+}
+
 void NTAPI tick(PKDPC, PVOID, PVOID, PVOID) {
     State& io = state();
-    LIST_ENTRY* next;
-    for (LIST_ENTRY* e = io.timers.Flink; e != &io.timers; e = next) {
-        next = e->Flink;
-        auto* timer = CONTAINING_RECORD(e, _IO_TIMER, entry);
+    const ULONG round = ++io.timer_round;
+    while (PIO_TIMER timer = next_of_round(io, round)) {
+        timer->round = round;
         ke::callout({ke::CalloutKind::timer, reinterpret_cast<const void*>(timer->routine), timer->device}, timer->routine, timer->device, timer->context);
     }
 }
@@ -77,7 +86,7 @@ NTSTATUS NTAPI IoInitializeTimer(PDEVICE_OBJECT DeviceObject, PIO_TIMER_ROUTINE 
     }
     auto* timer = static_cast<PIO_TIMER>(ex::allocate_pool(NonPagedPoolNx, sizeof(_IO_TIMER), 'mToI'));
     if (timer == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-    *timer = {{}, DeviceObject, TimerRoutine, Context, false};
+    *timer = {{}, DeviceObject, TimerRoutine, Context, false, 0};
     DeviceObject->Timer = timer;
     return STATUS_SUCCESS;
 }
@@ -88,6 +97,7 @@ VOID NTAPI IoStartTimer(PDEVICE_OBJECT DeviceObject) {
     if (timer->running || state_of(DeviceObject).delete_pending) return;
     State& io = state();
     timer->running = true;
+    timer->round = io.timer_round; // one that starts during a tick waits for the next
     InsertTailList(&io.timers, &timer->entry);
     if (io.running_timers++ == 0) run_clock(io);
 }

@@ -1,6 +1,7 @@
 // Work items of devices and drivers: the object that they name is kept until the routine has returned.
 #include "ex/pool.hpp"
 #include "ex/work_queue.hpp"
+#include "io/driver.hpp"
 #include "ke/callout.hpp"
 #include "ke/export_door.hpp"
 #include "ke/stop.hpp"
@@ -29,6 +30,12 @@ void initialize(PIO_WORKITEM item, PVOID object) noexcept {
     item->object = object;
 }
 
+// The driver whose image runs until the item is done.
+io::DriverState& driver_of(PVOID object) noexcept {
+    auto* device = static_cast<PDEVICE_OBJECT>(object);
+    return io::state_of(device->Type == IO_TYPE_DEVICE ? device->DriverObject : static_cast<PDRIVER_OBJECT>(object));
+}
+
 // The routine may free the item or queue it again: it is read before.
 void run(ex::KernelWork& work) {
     auto* item = CONTAINING_RECORD(&work, _IO_WORKITEM, work);
@@ -41,14 +48,16 @@ void run(ex::KernelWork& work) {
         const PIO_WORKITEM_ROUTINE routine = item->routine;
         ke::callout({ke::CalloutKind::work_item, reinterpret_cast<const void*>(routine)}, routine, static_cast<PDEVICE_OBJECT>(object), context);
     }
-    ObDereferenceObject(object);
+    --driver_of(object).work_items;
+    ob::dereference(object);
 }
 
 void queue(PIO_WORKITEM item, WORK_QUEUE_TYPE type) noexcept {
     if (ex::is_queued(item->work.item)) {
         ke::bug_check(WORKER_INVALID, 1, ke::parameter(item), 0, 0, {.rule = "a work item was queued that is queued already", .document = document});
     }
-    ObReferenceObject(item->object);
+    ob::reference(item->object);
+    ++driver_of(item->object).work_items;
     ex::queue_kernel_work(item->work, type, run);
 }
 

@@ -33,8 +33,11 @@ struct HalfBases {
 inline constexpr HalfBases preferred_halves{0x7E80'0000'0000, 0x7EC0'0000'0000};
 inline constexpr HalfBases fallback_halves{0x0800'0000'0000, 0x0840'0000'0000};
 
-// The halves in force in this process, decided once, before the first slot is made.
-[[nodiscard]] const HalfBases& halves() noexcept;
+// The halves in force in this process, decided once, when the library is loaded.
+namespace detail {
+extern const HalfBases halves_in_force;
+}
+[[nodiscard]] inline const HalfBases& halves() noexcept { return detail::halves_in_force; }
 
 [[nodiscard]] constexpr std::size_t pages_for(std::size_t bytes) noexcept { return (bytes + page_size - 1) >> page_shift; }
 [[nodiscard]] constexpr std::size_t round_to_pages(std::size_t bytes) noexcept { return pages_for(bytes) << page_shift; }

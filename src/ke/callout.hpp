@@ -90,6 +90,7 @@ void trace_callout_entry(const CalloutSite& site) noexcept;
 // `status`: null when the routine returns none.
 void trace_callout_exit(const CalloutSite& site, const NTSTATUS* status) noexcept;
 
+// What the cold paths are given by reference is copied there, so that the hot path keeps it in registers.
 template <class Function, class... Arguments>
 inline auto checked_callout(const CalloutSite& site, Function function, Arguments... arguments) noexcept {
     Processor* processor = current_processor();
@@ -99,12 +100,12 @@ inline auto checked_callout(const CalloutSite& site, Function function, Argument
     if constexpr (std::is_void_v<std::invoke_result_t<Function, Arguments...>>) {
         function(arguments...);
         processor = current_processor();
-        if (!before.same(processor)) [[unlikely]] callout_violation(site, before);
+        if (!before.same(processor)) [[unlikely]] callout_violation(CalloutSite(site), CalloutState(before));
         leave_callout(processor, depth);
     } else {
         const auto result = function(arguments...);
         processor = current_processor();
-        if (!before.same(processor)) [[unlikely]] callout_violation(site, before);
+        if (!before.same(processor)) [[unlikely]] callout_violation(CalloutSite(site), CalloutState(before));
         leave_callout(processor, depth);
         return result;
     }
@@ -131,7 +132,7 @@ template <class Function, class... Arguments>
 // Calls driver code.
 template <class Function, class... Arguments>
 inline auto callout(const CalloutSite& site, Function function, Arguments... arguments) noexcept {
-    if (current_processor()->trace_on != 0) [[unlikely]] return traced_callout(site, function, arguments...);
+    if (current_processor()->trace_on != 0) [[unlikely]] return traced_callout(CalloutSite(site), function, arguments...);
     return checked_callout(site, function, arguments...);
 }
 

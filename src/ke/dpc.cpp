@@ -85,12 +85,28 @@ void drain(void* data) noexcept {
     } while (processor->dpc_queue.Flink != nullptr || processor->machine->next_timer <= processor->now);
 }
 
+constexpr std::uint32_t most_deferred = 4; // a longer queue is processed at once
+
+// Does this DPC start the processing of its queue? The others wait for the end of a turn, for an idle moment, or for one that does.
+bool starts_processing(const KDPC& dpc, const Processor& target, const Processor& here) noexcept {
+    if (target.dpc_depth > most_deferred) return true;
+    switch (dpc.Importance) {
+    case LowImportance: return false;
+    case MediumImportance: return &target == &here;
+    default: return true;
+    }
+}
+
 } // namespace
 
 void retire_dpcs(Processor* processor) noexcept {
     if (processor->dpc_queue.Flink == nullptr && processor->machine->next_timer > processor->now) return;
     if (processor->in_dpc != 0) return; // the drain under way goes on with it
     processor->in_dpc = 1;
+    const PausedBudget budget(processor);
+    processor->callout_depth = 1; // all that runs in one go shares one allotment: DPCs that queue each other end, too
+    processor->callout_deadline = processor->now + processor->machine->options.callout_budget;
+    update_horizon(processor);
     Thread& interrupted = *processor->current;
     const Side side = std::exchange(interrupted.side, Side::kernel);
     const std::uint64_t door_state = interrupted.seh.door_state;
@@ -101,6 +117,8 @@ void retire_dpcs(Processor* processor) noexcept {
     interrupted.seh.door_state = door_state;
     interrupted.side = side;
     processor->in_dpc = 0;
+    budget.back_on(processor);
+    update_horizon(processor);
 }
 
 bool insert_dpc(PKDPC dpc, void* argument1, void* argument2) noexcept {
@@ -119,7 +137,8 @@ bool insert_dpc(PKDPC dpc, void* argument1, void* argument2) noexcept {
         DpcQueue(target).push_back(dpc);
     }
     ++target->dpc_depth;
-    request_interrupt(target, DISPATCH_LEVEL);
+    if (starts_processing(*dpc, *target, *here)) request_interrupt(target, DISPATCH_LEVEL);
+    update_horizon(here);
     return true;
 }
 
@@ -172,12 +191,12 @@ VOID NTAPI KeFlushQueuedDpcs(VOID) {
     DIRQL_DOOR(KeFlushQueuedDpcs);
     Machine& machine = current_machine();
     for (unsigned i = 0; i < machine.processor_count; ++i) {
-        while (machine.processors[i]->dpc_queue.Flink != nullptr || machine.processors[i]->in_dpc != 0) {
-            Processor* processor = current_processor();
-            charge(processor, cost::spin);
+        Processor* target = machine.processors[i];
+        while (target->dpc_queue.Flink != nullptr || target->in_dpc != 0) {
+            if (target->dpc_queue.Flink != nullptr) request_interrupt(target, DISPATCH_LEVEL);
+            charge(current_processor(), cost::spin);
             yield_to_executor();
-            processor = current_processor();
-            lower_irql(processor, processor->irql);
+            lower_irql(current_processor(), PASSIVE_LEVEL);
         }
     }
 }

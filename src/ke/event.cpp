@@ -21,7 +21,7 @@ LONG NTAPI KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
     DIRQL_DOOR(KeSetEvent);
     const LONG previous = std::exchange(Event->Header.SignalState, 1);
     if (previous == 0) wake_waiters(Event->Header, Increment);
-    if (!Wait) reschedule_if_asked(); // with Wait, the caller's next act is a wait, which switches anyway
+    end_signal(Wait != FALSE);
     return previous;
 }
 
@@ -46,7 +46,7 @@ LONG NTAPI KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
     const LONG previous = std::exchange(Event->Header.SignalState, 1);
     if (previous == 0) wake_waiters(Event->Header, Increment);
     Event->Header.SignalState = 0;
-    if (!Wait) reschedule_if_asked();
+    end_signal(Wait != FALSE);
     return previous;
 }
 
@@ -64,7 +64,7 @@ LONG NTAPI KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment, LONG 
     if (count > Semaphore->Limit || count < previous) raise_status(STATUS_SEMAPHORE_LIMIT_EXCEEDED);
     Semaphore->Header.SignalState = static_cast<LONG>(count);
     if (previous == 0) wake_waiters(Semaphore->Header, Increment);
-    if (!Wait) reschedule_if_asked();
+    end_signal(Wait != FALSE);
     return previous;
 }
 

@@ -18,7 +18,7 @@ Processor* deliver_dispatch(Processor* processor) noexcept {
     processor->irql = DISPATCH_LEVEL;
     processor->pending &= ~(1u << DISPATCH_LEVEL);
     retire_dpcs(processor);
-    if (processor->reschedule != 0) swap_context();
+    if (processor->reschedule != Reschedule::none) swap_context();
     return current_processor();
 }
 

@@ -1,6 +1,7 @@
 #include "ke/machine.hpp"
 
 #include "ke/clock.hpp"
+#include "ke/sanitizer.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/trap.hpp"
 
@@ -39,6 +40,19 @@ bool create_processor(Machine& machine, unsigned number) noexcept {
            make_kernel_stack(machine, processor->trap_stack_low, processor->trap_stack_top) && create_idle_thread(machine, *processor);
 }
 
+#ifdef DIRQL_TSAN
+// ThreadSanitizer's fibers live outside of the slot, and there are not many.
+void retire_fibers(void* data) noexcept {
+    auto& machine = *static_cast<Machine*>(data);
+    for (LIST_ENTRY* p = machine.processes.Flink; p != &machine.processes; p = p->Flink) {
+        auto* process = CONTAINING_RECORD(p, Process, all_entry);
+        for (LIST_ENTRY* t = process->threads.Flink; t != &process->threads; t = t->Flink) {
+            CONTAINING_RECORD(t, Thread, process_entry)->fiber.retire();
+        }
+    }
+}
+#endif
+
 } // namespace
 
 // Alignment: 64, so that processors and threads do not share cache lines.
@@ -68,6 +82,9 @@ Machine* create_machine(Slot& slot, const MachineOptions& options, HostInterface
     machine->processor_count = std::clamp(options.processors, 1u, max_processors);
     InitializeListHead(&machine->timers);
     InitializeListHead(&machine->processes);
+#ifdef DIRQL_TSAN
+    slot.before_power_off(retire_fibers, machine);
+#endif
     machine->system_process = machine->allocate<Process>();
     if (machine->system_process == nullptr) return nullptr;
     InitializeListHead(&machine->system_process->threads);

@@ -5,8 +5,6 @@
 #include "ke/seh.hpp"
 #include "ke/stop.hpp"
 
-#include <climits>
-
 namespace dirql::ke {
 namespace {
 
@@ -42,7 +40,6 @@ bool mutant_owned_by(const DISPATCHER_HEADER& header, const Thread& thread) noex
 
 bool acquire_mutant(DISPATCHER_HEADER& header, Thread& thread) noexcept {
     KMUTANT& mutant = mutant_of(header);
-    if (header.SignalState == LONG_MIN) raise_status(STATUS_MUTANT_LIMIT_EXCEEDED);
     if (--header.SignalState != 0) return false;
     mutant.OwnerThread = as_kthread(&thread);
     InsertTailList(&thread.mutants, &mutant.MutantListEntry);
@@ -52,13 +49,18 @@ bool acquire_mutant(DISPATCHER_HEADER& header, Thread& thread) noexcept {
     return abandoned;
 }
 
+void refuse_held_mutexes(Thread& thread) noexcept {
+    for (LIST_ENTRY* entry = thread.mutants.Flink; entry != &thread.mutants; entry = entry->Flink) {
+        const auto* mutant = CONTAINING_RECORD(entry, KMUTANT, MutantListEntry);
+        if (mutant->ApcDisable == 0) continue;
+        bug_check(THREAD_TERMINATE_HELD_MUTEX, parameter(&thread), parameter(mutant), 0, 0,
+                  {.rule = "a thread ended while it owned a mutex", .document = "Bug Check 0x4000008A: THREAD_TERMINATE_HELD_MUTEX"});
+    }
+}
+
 void abandon_mutants(Thread& thread) noexcept {
     while (!IsListEmpty(&thread.mutants)) {
         auto& mutant = *CONTAINING_RECORD(thread.mutants.Flink, KMUTANT, MutantListEntry);
-        if (mutant.ApcDisable != 0) {
-            bug_check(THREAD_TERMINATE_HELD_MUTEX, parameter(&thread), parameter(&mutant), 0, 0,
-                      {.rule = "a thread ended while it owned a mutex", .document = "KeReleaseMutex function (wdm.h)"});
-        }
         mutant.Header.SignalState = 1;
         mutant.Abandoned = TRUE;
         release_last(mutant, thread, 1);
@@ -81,10 +83,10 @@ VOID NTAPI KeInitializeMutex(PRKMUTEX Mutex, ULONG Level) {
 LONG NTAPI KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait) {
     DIRQL_DOOR(KeReleaseMutex);
     Thread& self = *current_thread();
-    if (!mutant_owned_by(Mutex->Header, self)) raise_status(STATUS_MUTANT_NOT_OWNED);
+    if (!mutant_owned_by(Mutex->Header, self)) raise_status(Mutex->Abandoned != 0 ? STATUS_ABANDONED : STATUS_MUTANT_NOT_OWNED);
     const LONG previous = Mutex->Header.SignalState++;
     if (Mutex->Header.SignalState == 1) release_last(*Mutex, self, 1);
-    if (!Wait) reschedule_if_asked();
+    end_signal(Wait != FALSE);
     return previous;
 }
 

@@ -7,9 +7,11 @@
 #include "ke/scheduler.hpp"
 #include "ke/timer.hpp"
 
+#include <algorithm>
+
 extern "C" {
-thread_local dirql::ke::Processor* dirql_current_processor = nullptr;
-thread_local unsigned dirql_host_sections = 0;
+constinit thread_local dirql::ke::Processor* dirql_current_processor = nullptr;
+constinit thread_local unsigned dirql_host_sections = 0;
 }
 
 using namespace dirql::ke;
@@ -64,7 +66,12 @@ __attribute__((visibility("default"))) void __sanitizer_cov_trace_pc(void) {
 
 VOID NTAPI KeStallExecutionProcessor(ULONG MicroSeconds) {
     DIRQL_DOOR(KeStallExecutionProcessor);
-    charge(current_processor(), std::uint64_t{MicroSeconds} * 1000);
+    const std::uint64_t until = current_processor()->now + std::uint64_t{MicroSeconds} * 1000;
+    // In steps up to each horizon, so that what happens meanwhile happens at its own time.
+    for (Processor* processor = current_processor(); processor->now < until; processor = current_processor()) {
+        const std::uint64_t next = std::min(until, std::max(processor->horizon, processor->now + cost::block));
+        charge(processor, next - processor->now);
+    }
 }
 
 LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency) {

@@ -19,11 +19,18 @@ struct HeldLocks {
     PKSPIN_LOCK lock[capacity];
 };
 
+// What swap_context() is asked to do when the IRQL falls below DISPATCH_LEVEL.
+enum class Reschedule : std::uint8_t {
+    none,
+    better,    // a thread of higher priority is ready
+    turn_over, // and one of equal priority may have its turn
+};
+
 struct Processor {
     // What the hot paths touch, first.
     KIRQL irql;
     std::uint8_t in_dpc;           // a DPC routine runs on this processor
-    std::uint8_t reschedule;       // a better thread is ready, or the current one lost its turn
+    Reschedule reschedule;
     std::uint8_t in_interrupt;     // depth of interrupt service routines
     std::uint32_t pending;         // bit n: a request of level n is pending (1 APC, 2 DPC or reschedule, above: interrupts)
     std::uint64_t now;             // virtual time, ns; authoritative while this processor runs
@@ -58,7 +65,7 @@ struct Processor {
 
 extern "C" {
 // The processor that runs on this host thread, or null outside of a machine. The one ambient variable of dirql.
-extern thread_local Processor* dirql_current_processor __attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern constinit thread_local Processor* dirql_current_processor __attribute__((tls_model("initial-exec"), visibility("hidden")));
 }
 
 // Read afresh at each call: a fiber may continue on another processor after any switch.

@@ -5,68 +5,17 @@
 #include "ke/clock.hpp"
 #include "ke/dpc.hpp"
 #include "ke/irql.hpp"
+#include "ke/ready.hpp"
+#include "ke/stop.hpp"
 #include "ke/system_service.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 namespace dirql::ke {
 namespace {
 
 constexpr std::uint32_t longest_turn = 20'000; // ns; a turn is 1..longest_turn, chosen
-
-Thread* best_ready(const Processor& processor) noexcept {
-    if (processor.ready_summary == 0) return nullptr;
-    const int priority = std::bit_width(processor.ready_summary) - 1;
-    return CONTAINING_RECORD(processor.ready[priority].Flink, Thread, ready_entry);
-}
-
-int best_ready_priority(const Processor& processor) noexcept { return std::bit_width(processor.ready_summary) - 1; }
-
-void remove_ready(Processor& processor, Thread& thread) noexcept {
-    if (RemoveEntryList(&thread.ready_entry)) processor.ready_summary &= ~(1u << thread.priority);
-}
-
-void append_ready(Processor& processor, Thread& thread) noexcept {
-    thread.state = ThreadState::ready;
-    thread.processor = &processor;
-    InsertTailList(&processor.ready[thread.priority], &thread.ready_entry);
-    processor.ready_summary |= 1u << thread.priority;
-}
-
-// Which of the equals at the head goes first is a choice.
-Thread* choose_next(Processor& processor) noexcept {
-    Thread* first = best_ready(processor);
-    if (first == nullptr) return nullptr;
-    LIST_ENTRY& list = processor.ready[first->priority];
-    std::uint32_t count = 0;
-    for (LIST_ENTRY* e = list.Flink; e != &list && count < 8; e = e->Flink) ++count;
-    std::uint32_t skip = count > 1 ? processor.machine->choice.pick(ChoiceKind::thread, count) : 0;
-    LIST_ENTRY* entry = list.Flink;
-    while (skip-- != 0) entry = entry->Flink;
-    return CONTAINING_RECORD(entry, Thread, ready_entry);
-}
-
-bool idle(const Processor& processor) noexcept { return processor.current == processor.idle_thread && processor.ready_summary == 0; }
-
-bool allowed_on(const Thread& thread, const Processor& processor) noexcept { return (thread.affinity >> processor.number & 1) != 0; }
-
-// Where it last ran if that is free or no other is; else the first idle processor it may use.
-Processor* place_for(Thread& thread) noexcept {
-    Machine& machine = current_machine();
-    Processor* home = thread.processor;
-    if (home != nullptr && allowed_on(thread, *home) && (idle(*home) || machine.processor_count == 1)) return home;
-    for (unsigned i = 0; i < machine.processor_count; ++i) {
-        Processor* other = machine.processors[i];
-        if (allowed_on(thread, *other) && idle(*other)) return other;
-    }
-    if (home != nullptr && allowed_on(thread, *home)) return home;
-    for (unsigned i = 0; i < machine.processor_count; ++i) {
-        if (allowed_on(thread, *machine.processors[i])) return machine.processors[i];
-    }
-    return machine.processors[0];
-}
 
 void new_turn(Processor& processor) noexcept {
     processor.turn_ends = processor.now + 1 + processor.machine->choice.pick(ChoiceKind::turn_length, longest_turn);
@@ -80,33 +29,46 @@ bool others_have_work(const Processor& processor) noexcept {
     return false;
 }
 
-bool rival_ready(const Processor& processor) noexcept {
-    return processor.ready_summary != 0 && best_ready_priority(processor) >= processor.current->priority;
+bool rival_ready(const Processor& processor) noexcept { return best_ready_priority(processor) >= processor.current->priority; }
+
+bool boosted(const Thread& thread) noexcept {
+    return thread.priority > thread.base_priority && thread.priority < LOW_REALTIME_PRIORITY;
 }
 
-// The clock asks for timer expiration on a processor that can do it soon: this one, or one below DISPATCH_LEVEL.
-void clock_interrupt(Processor& processor) noexcept {
-    Processor* target = &processor;
+// Something on this processor waits for the end of the turn: a rival, the fall of a boost, DPCs of low importance.
+bool turn_matters(const Processor& processor) noexcept {
+    return processor.dpc_queue.Flink != nullptr || boosted(*processor.current) || rival_ready(processor);
+}
+
+// Timers expire in a DPC: on a processor that is in one, they wait for its end.
+bool can_expire_timers(const Processor& processor) noexcept {
+    return processor.in_dpc == 0 && (processor.irql < DISPATCH_LEVEL || idle(processor));
+}
+
+bool dispatch_requested(const Processor& processor) noexcept { return (processor.pending >> DISPATCH_LEVEL & 1) != 0; }
+
+// Who expires timers now: this processor if it can, else any other that can. Null when all are busy above.
+Processor* timer_processor(Processor& processor) noexcept {
+    if (can_expire_timers(processor)) return &processor;
     const Machine& machine = *processor.machine;
-    for (unsigned i = 0; i < machine.processor_count && target->irql >= DISPATCH_LEVEL; ++i) {
-        Processor* other = machine.processors[i];
-        if (other->irql < DISPATCH_LEVEL || idle(*other)) target = other;
-        if (idle(*other)) break;
+    for (unsigned i = 0; i < machine.processor_count; ++i) {
+        if (can_expire_timers(*machine.processors[i])) return machine.processors[i];
     }
-    request_interrupt(target, DISPATCH_LEVEL);
+    return nullptr;
 }
 
-// What a flow keeps of its processor while it is away: the budget of its callout does not run then.
-struct Away {
-    explicit Away(Processor* p) noexcept
-        : left(p->callout_deadline == never ? never : p->callout_deadline - p->now), depth(p->callout_depth) {}
-    void back_on(Processor* p) const noexcept {
-        p->callout_deadline = left == never ? never : p->now + left;
-        p->callout_depth = depth;
-    }
-    std::uint64_t left;
-    std::uint8_t depth;
-};
+// Does the next timer need this processor's clock? Not while a request that will see to it stands.
+bool clock_matters(Processor& processor) noexcept {
+    if (processor.irql >= CLOCK_LEVEL || dispatch_requested(processor)) return false;
+    const Processor* target = timer_processor(processor);
+    return target == nullptr ? processor.in_dpc == 0 : !dispatch_requested(*target);
+}
+
+// The clock asks for the expiration of timers. Where all processors are busy, this one does it when its IRQL falls.
+void clock_interrupt(Processor& processor) noexcept {
+    Processor* target = timer_processor(processor);
+    request_interrupt(target != nullptr ? target : &processor, DISPATCH_LEVEL);
+}
 
 // An application thread of a stopped machine is resumed once more: to leave the kernel for its user side.
 void unwind_if_asked() noexcept {
@@ -114,95 +76,124 @@ void unwind_if_asked() noexcept {
     if (self->unwind != 0) abandon_service(*self);
 }
 
+// The processor is the thread's from here on. The APC interrupt belongs to the thread, not to the processor.
+void install(Processor& processor, Thread& next) noexcept {
+    DIRQL_TRACE_ON(&processor, thread_switch, .value = next.id, .text = next.name);
+    next.state = ThreadState::running;
+    next.processor = &processor;
+    processor.current = &next;
+    processor.reschedule = Reschedule::none;
+    processor.pending &= ~(1u << APC_LEVEL);
+    if (next.kernel_apc_pending != 0) request_interrupt(&processor, APC_LEVEL);
+    processor.callout_deadline = never; // each flow sets its own when it is back
+    processor.callout_depth = 0;
+    new_turn(processor);
+}
+
 void switch_threads(Processor* processor, Thread& next) noexcept {
     Thread& self = *processor->current;
-    DIRQL_TRACE_ON(processor, thread_switch, .value = next.id, .text = next.name);
-    const Away away(processor);
-    next.state = ThreadState::running;
-    next.processor = processor;
-    processor->current = &next;
-    processor->reschedule = 0;
-    new_turn(*processor);
-    processor->callout_deadline = never; // each flow sets its own when it is back
-    processor->callout_depth = 0;
+    const PausedBudget budget(processor);
+    install(*processor, next);
     self.fiber.switch_to(next.fiber);
     unwind_if_asked();
     processor = current_processor();
-    away.back_on(processor);
+    budget.back_on(processor);
     update_horizon(processor);
+}
+
+Thread& best_or_idle(Processor& processor) noexcept {
+    Thread* next = take_best_ready(processor);
+    return next != nullptr ? *next : *processor.idle_thread;
+}
+
+// The least priority for which a thread that could go on gives way.
+int gives_way_to(const Processor& processor, Reschedule reason) noexcept {
+    const Thread& self = *processor.current;
+    if (&self == processor.idle_thread) return 0;
+    return reason == Reschedule::turn_over ? self.priority : self.priority + 1;
+}
+
+// The clock took the thread's turn away.
+void end_turn(Processor& processor) noexcept {
+    Thread& self = *processor.current;
+    if (boosted(self)) --self.priority;
+    if (processor.dpc_queue.Flink != nullptr) request_interrupt(&processor, DISPATCH_LEVEL);
+    if (rival_ready(processor)) {
+        processor.reschedule = Reschedule::turn_over;
+        request_interrupt(&processor, DISPATCH_LEVEL);
+    }
+    new_turn(processor);
 }
 
 } // namespace
 
+PausedBudget::PausedBudget(Processor* processor) noexcept
+    : left_(processor->callout_deadline == never ? never : processor->callout_deadline - processor->now), depth_(processor->callout_depth) {}
+
+void PausedBudget::back_on(Processor* processor) const noexcept {
+    processor->callout_deadline = left_ == never ? never : processor->now + left_;
+    processor->callout_depth = depth_;
+}
+
+// A DPC on an idle processor is work like a thread's.
 bool has_work(const Processor& processor) noexcept {
-    return processor.current != processor.idle_thread || processor.pending != 0 || processor.ready_summary != 0;
+    return processor.current != processor.idle_thread || processor.in_dpc != 0 || processor.in_interrupt != 0 || processor.pending != 0 ||
+           processor.ready_summary != 0 || processor.dpc_queue.Flink != nullptr;
 }
 
 void update_horizon(Processor* processor) noexcept {
     const Machine& machine = *processor->machine;
+    if (processor->pending >> (processor->irql + 1) != 0) { // another processor asked: taken at the next preemption point
+        processor->horizon = processor->now;
+        return;
+    }
     std::uint64_t horizon = std::min(machine.run_deadline, processor->callout_deadline);
-    const bool timer_requested = (processor->pending >> DISPATCH_LEVEL & 1) != 0;
-    if (!timer_requested && processor->irql < CLOCK_LEVEL && processor->in_dpc == 0) horizon = std::min(horizon, machine.next_timer);
-    if (others_have_work(*processor) || rival_ready(*processor)) horizon = std::min(horizon, processor->turn_ends);
+    if (machine.next_timer < horizon && clock_matters(*processor)) horizon = machine.next_timer;
+    if (others_have_work(*processor) || turn_matters(*processor)) horizon = std::min(horizon, processor->turn_ends);
     processor->horizon = horizon;
 }
 
 void ready_thread(Thread& thread, KPRIORITY increment) noexcept {
     if (thread.priority < LOW_REALTIME_PRIORITY && increment > 0) {
-        const int boosted = std::min<int>(thread.base_priority + increment, LOW_REALTIME_PRIORITY - 1);
-        thread.priority = static_cast<std::int8_t>(std::max<int>(thread.priority, boosted));
+        const int most = LOW_REALTIME_PRIORITY - 1;
+        const int raised = std::min<int>(thread.base_priority + increment, most);
+        thread.priority = static_cast<std::int8_t>(std::max<int>(thread.priority, raised));
     }
-    Processor* here = current_processor();
-    Processor* target = place_for(thread);
-    append_ready(*target, thread);
-    if (target->current == target->idle_thread || thread.priority > target->current->priority) {
-        target->reschedule = 1;
-        request_interrupt(target, DISPATCH_LEVEL);
-    }
-    update_horizon(here);
+    queue_ready(thread, QueuePlace::back);
+    update_horizon(current_processor());
 }
 
 void set_priority(Thread& thread, KPRIORITY priority) noexcept {
-    if (thread.state != ThreadState::ready) {
-        thread.priority = static_cast<std::int8_t>(priority);
-    } else {
-        Processor& processor = *thread.processor;
-        remove_ready(processor, thread);
-        thread.priority = static_cast<std::int8_t>(priority);
-        append_ready(processor, thread);
-    }
+    const bool was_ready = thread.state == ThreadState::ready;
+    if (was_ready) remove_ready(thread);
+    thread.priority = static_cast<std::int8_t>(priority);
+    if (was_ready) queue_ready(thread, QueuePlace::back);
     Processor* processor = thread.processor;
-    if (processor != nullptr && processor->ready_summary != 0 && best_ready_priority(*processor) > processor->current->priority) {
-        processor->reschedule = 1;
+    if (thread.state == ThreadState::running && best_ready_priority(*processor) > priority) {
+        processor->reschedule = Reschedule::better;
         request_interrupt(processor, DISPATCH_LEVEL);
     }
+    update_horizon(current_processor());
+}
+
+void switch_from_dpc(Processor& processor) noexcept {
+    const Thread& self = *processor.current;
+    bug_check(ATTEMPTED_SWITCH_FROM_DPC, parameter(&self), parameter(&best_or_idle(processor)), parameter(self.kernel_stack_top), 0,
+              {.rule = "a DPC routine must not wait, nor lower the IRQL so that another thread runs",
+               .document = "Bug Check 0xB8: ATTEMPTED_SWITCH_FROM_DPC"});
 }
 
 void swap_context() noexcept {
     Processor* processor = current_processor();
+    if (processor->in_dpc != 0) switch_from_dpc(*processor);
     Thread& self = *processor->current;
-    processor->reschedule = 0;
-    if (self.state == ThreadState::running) { // preempted, not waiting
-        if (&self != processor->idle_thread) {
-            if (processor->ready_summary == 0 || best_ready_priority(*processor) < self.priority) return;
-            append_ready(*processor, self);
-        } else if (processor->ready_summary == 0) {
-            return;
-        }
-    }
-    Thread* next = choose_next(*processor);
-    if (next == nullptr) {
-        next = processor->idle_thread;
-    } else {
-        remove_ready(*processor, *next);
-    }
-    if (next == &self) {
-        self.state = ThreadState::running;
-        new_turn(*processor);
-        update_horizon(processor);
-        return;
-    }
-    switch_threads(processor, *next);
+    const Reschedule reason = std::exchange(processor->reschedule, Reschedule::none);
+    if (self.state != ThreadState::running) return switch_threads(processor, best_or_idle(*processor));
+    const bool misplaced = &self != processor->idle_thread && !allowed_on(self, *processor);
+    if (!misplaced && best_ready_priority(*processor) < gives_way_to(*processor, reason)) return;
+    Thread& next = best_or_idle(*processor);
+    if (&self != processor->idle_thread) queue_ready(self, reason == Reschedule::turn_over ? QueuePlace::back : QueuePlace::front);
+    switch_threads(processor, next);
 }
 
 void leave_for_good() noexcept {
@@ -211,19 +202,8 @@ void leave_for_good() noexcept {
     Thread& self = *processor->current;
     self.state = ThreadState::terminated;
     machine.to_reap = &self;
-    Thread* next = choose_next(*processor);
-    if (next != nullptr) {
-        remove_ready(*processor, *next);
-    } else {
-        next = processor->idle_thread;
-    }
-    DIRQL_TRACE_ON(processor, thread_switch, .value = next->id, .text = next->name);
-    next->state = ThreadState::running;
-    next->processor = processor;
-    processor->current = next;
+    install(*processor, best_or_idle(*processor));
     processor->irql = DISPATCH_LEVEL;
-    processor->reschedule = 0;
-    new_turn(*processor);
     machine.now = processor->now;
     machine.running = nullptr;
     dirql_current_processor = nullptr;
@@ -233,15 +213,15 @@ void leave_for_good() noexcept {
 
 void yield_turn() noexcept {
     Processor* processor = current_processor();
-    const KIRQL level = processor->irql;
-    processor->irql = DISPATCH_LEVEL;
+    const KIRQL level = raise_irql(processor, DISPATCH_LEVEL);
+    processor->reschedule = Reschedule::turn_over;
     swap_context();
     lower_irql(current_processor(), level);
 }
 
 void yield_to_executor() noexcept {
     Processor* processor = current_processor();
-    const Away away(processor);
+    const PausedBudget budget(processor);
     processor->callout_deadline = never;
     processor->callout_depth = 0;
     Machine& machine = *processor->machine;
@@ -252,7 +232,7 @@ void yield_to_executor() noexcept {
     self.fiber.switch_to(machine.executor);
     unwind_if_asked();
     processor = current_processor();
-    away.back_on(processor);
+    budget.back_on(processor);
     update_horizon(processor);
 }
 
@@ -261,30 +241,26 @@ void yield_to_executor() noexcept {
     for (;;) {
         processor->pending &= ~(1u << DISPATCH_LEVEL);
         retire_dpcs(processor);
-        if (processor->ready_summary != 0) {
+        if (best_ready_priority(*processor) >= 0) {
             swap_context();
-        } else if (processor->pending == 0) {
+        } else if (!has_work(*processor)) {
             yield_to_executor();
         }
     }
 }
 
-// A preemption point whose time has come. In order: budgets, the clock, the end of the turn.
+// A preemption point whose time has come. In order: budgets, the clock, what is pending, the end of the turn, the others.
 void preempt(Processor* processor) noexcept {
     Machine& machine = *processor->machine;
     if (machine.host_stands_in) return;
     if (processor->now >= machine.run_deadline) stop_stalled("the run's budget of virtual time is used up");
     if (processor->now >= processor->callout_deadline) callout_budget_exceeded(*processor);
-    if (processor->now >= machine.next_timer && processor->irql < CLOCK_LEVEL && processor->in_dpc == 0) clock_interrupt(*processor);
-    if (processor->irql < DISPATCH_LEVEL && processor->current != processor->idle_thread) lower_irql(processor, processor->irql);
+    if (processor->now >= machine.next_timer && clock_matters(*processor)) clock_interrupt(*processor);
+    const bool turn_over = processor->now >= processor->turn_ends;
+    if (turn_over) end_turn(*processor);
+    if (processor->current != processor->idle_thread) lower_irql(processor, processor->irql);
+    if (turn_over && others_have_work(*current_processor())) yield_to_executor();
     processor = current_processor();
-    if (processor->now >= processor->turn_ends) {
-        new_turn(*processor);
-        if (processor->irql < DISPATCH_LEVEL && rival_ready(*processor)) yield_turn();
-        processor = current_processor();
-        if (others_have_work(*processor)) yield_to_executor();
-        processor = current_processor();
-    }
     update_horizon(processor);
 }
 

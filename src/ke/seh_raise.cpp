@@ -1,4 +1,5 @@
 // The raising functions behind their entries in seh_registers.S: each gets its caller's argument and CONTEXT.
+#include "ke/export_door.hpp"
 #include "ke/seh_registers.hpp"
 #include "ke/seh_search.hpp"
 
@@ -35,19 +36,27 @@ DIRQL_SEH_LEFT_OPEN void dirql_seh_raise_record_in(EXCEPTION_RECORD* record, CON
 }
 
 DIRQL_SEH_LEFT_OPEN void dirql_seh_rtl_raise_exception(EXCEPTION_RECORD* record, CONTEXT* context) {
+    DIRQL_DOOR(RtlRaiseException);
     dispatch_raised(*record, *context);
 }
 
-/// RtlRaiseStatus, too.
+[[noreturn]] DIRQL_SEH_LEFT_OPEN void dirql_seh_rtl_raise_status(NTSTATUS status, CONTEXT* context) {
+    DIRQL_DOOR(RtlRaiseStatus);
+    dispatch_status(status, *context);
+}
+
 [[noreturn]] DIRQL_SEH_LEFT_OPEN void dirql_seh_ex_raise_status(NTSTATUS status, CONTEXT* context) {
+    DIRQL_DOOR(ExRaiseStatus);
     dispatch_status(status, *context);
 }
 
 [[noreturn]] DIRQL_SEH_LEFT_OPEN void dirql_seh_ex_raise_access_violation(std::uintptr_t, CONTEXT* context) {
+    DIRQL_DOOR(ExRaiseAccessViolation);
     dispatch_status(STATUS_ACCESS_VIOLATION, *context);
 }
 
 [[noreturn]] DIRQL_SEH_LEFT_OPEN void dirql_seh_ex_raise_datatype_misalignment(std::uintptr_t, CONTEXT* context) {
+    DIRQL_DOOR(ExRaiseDatatypeMisalignment);
     dispatch_status(STATUS_DATATYPE_MISALIGNMENT, *context);
 }
 

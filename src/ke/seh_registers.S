@@ -148,7 +148,7 @@ end \name
 raising dirql_seh_raise_record, dirql_seh_raise_record_in
 raising dirql_seh_raise_status, dirql_seh_raise_status_in
 raising RtlRaiseException, dirql_seh_rtl_raise_exception, protected
-raising RtlRaiseStatus, dirql_seh_ex_raise_status, protected
+raising RtlRaiseStatus, dirql_seh_rtl_raise_status, protected
 raising ExRaiseStatus, dirql_seh_ex_raise_status, protected
 raising ExRaiseAccessViolation, dirql_seh_ex_raise_access_violation, protected
 raising ExRaiseDatatypeMisalignment, dirql_seh_ex_raise_datatype_misalignment, protected

@@ -60,6 +60,7 @@ EXCEPTION_RECORD exception_record_from_signal(int signal, const siginfo_t& info,
     switch (signal) {
     case SIGFPE: record.ExceptionCode = arithmetic_status(info.si_code); break;
     case SIGILL: record.ExceptionCode = STATUS_ILLEGAL_INSTRUCTION; break;
+    case SIGTRAP: record.ExceptionCode = STATUS_BREAKPOINT; break;
     default: describe_access(record, info, registers); break;
     }
     return record;

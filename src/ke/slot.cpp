@@ -1,5 +1,7 @@
 #include "ke/slot.hpp"
 
+#include "ke/sanitizer.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -7,6 +9,7 @@
 #include <sys/mman.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -57,10 +60,8 @@ Pfn* create_frame_table(std::size_t entries) {
 
 } // namespace
 
-const HalfBases& halves() noexcept {
-    static const HalfBases chosen = choose_halves();
-    return chosen;
-}
+// Before every other variable of the library that is made of it (the data exports of mm).
+__attribute__((init_priority(101))) const HalfBases detail::halves_in_force = choose_halves();
 
 std::size_t Slot::Bitmap::take(std::size_t count) noexcept {
     std::size_t run = 0;
@@ -103,6 +104,7 @@ Slot::Slot(unsigned index, std::size_t physical_memory)
 }
 
 Slot::~Slot() {
+    forget_flows();
     munmap(user_frames_, slot_size / page_size * sizeof(Pfn));
     munmap(view_frames_, views_size / page_size * sizeof(Pfn));
     munmap(system_base_, slot_size);
@@ -170,7 +172,14 @@ Pfn Slot::frame_of(const void* address) const noexcept {
     return no_frame;
 }
 
+void Slot::forget_flows() noexcept {
+    if (power_off_ != nullptr) std::exchange(power_off_, nullptr)(power_off_context_);
+    sanitizer::forget_stack(system_base_, system_base_ + physical_.high_water() * page_size);
+    sanitizer::forget_stack(user_base_, user_base_ + user_pages_used_ * page_size);
+}
+
 void Slot::reset() noexcept {
+    forget_flows();
     const std::size_t used = physical_.high_water() * page_size;
     if (protections_changed_) mprotect(system_base_, used, PROT_READ | PROT_WRITE);
     protections_changed_ = false;

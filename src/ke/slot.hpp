@@ -61,6 +61,12 @@ public:
     // Power off: every page free and zero, every mapping and protection as at first.
     void reset() noexcept;
 
+    // Called once, before the memory goes: by reset() or the destructor. For what a sanitizer keeps outside of the slot.
+    void before_power_off(void (*function)(void*), void* context) noexcept {
+        power_off_ = function;
+        power_off_context_ = context;
+    }
+
 private:
     // Which pages of a range are taken; finds the lowest free run.
     class Bitmap {
@@ -80,6 +86,9 @@ private:
         std::size_t high_water_ = 0;
     };
 
+    // Nothing runs in the slot any more.
+    void forget_flows() noexcept;
+
     unsigned index_;
     int memory_fd_ = -1;
     std::size_t physical_pages_;
@@ -92,6 +101,8 @@ private:
     Pfn* view_frames_ = nullptr; // likewise for the view range
     std::size_t user_pages_used_ = 0;
     bool protections_changed_ = false;
+    void (*power_off_)(void*) = nullptr;
+    void* power_off_context_ = nullptr;
 };
 
 } // namespace dirql::ke

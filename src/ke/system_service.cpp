@@ -12,7 +12,11 @@ namespace dirql::ke {
 namespace detail {
 namespace {
 
+// The host's own calls into the kernel, for its buffers and threads, are no services of NT and are not told.
+bool is_nt_service(const char* name) noexcept { return name[0] == 'N' && name[1] == 't'; }
+
 [[gnu::cold, gnu::noinline]] NTSTATUS traced_invoke(const ServiceCall& call) noexcept {
+    if (!is_nt_service(call.name)) return call.invoke(call.body);
     DIRQL_TRACE(service_entry, .text = call.name);
     const NTSTATUS status = call.invoke(call.body);
     DIRQL_TRACE(service_exit, .status = status, .text = call.name);

@@ -30,7 +30,11 @@ std::size_t kernel_stack_pages(const Machine& machine) noexcept {
 [[noreturn]] void run_system_thread(Thread& self) noexcept {
     lower_irql(current_processor(), PASSIVE_LEVEL);
     const CalloutSite site{CalloutKind::system_thread, reinterpret_cast<const void*>(self.start_routine)};
-    callout(site, self.start_routine, self.start_context);
+    const auto routine = [](PKSTART_ROUTINE start, void* context) {
+        start(context);
+        refuse_held_mutexes(*current_thread()); // before the callout finds the region that such a mutex opened
+    };
+    callout(site, routine, self.start_routine, self.start_context);
     exit_current_thread(STATUS_SUCCESS);
 }
 
@@ -107,6 +111,7 @@ void start_thread(Thread& thread) noexcept { ready_thread(thread, 0); }
 void exit_current_thread(NTSTATUS status) noexcept {
     Thread& self = *current_thread();
     self.exit_status = status;
+    refuse_held_mutexes(self);
     if (auto rundown = current_machine().hooks.thread_rundown) rundown(self);
     abandon_mutants(self);
     DIRQL_TRACE(thread_end, .status = status);

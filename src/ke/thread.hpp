@@ -53,7 +53,8 @@ struct Thread {
 
     // Waiting.
     NTSTATUS wait_status;
-    KIRQL wait_irql;
+    KIRQL wait_irql;                  // what the wait was called at; valid with wait_next, too
+    std::uint8_t wait_next;           // an object was signalled with Wait = TRUE: a wait follows, at DISPATCH_LEVEL till then
     KPROCESSOR_MODE wait_mode;
     std::uint8_t wait_alertable;
     std::uint8_t wait_count;
@@ -68,7 +69,6 @@ struct Thread {
     LIST_ENTRY ready_entry;           // Processor::ready
     Processor* processor;             // where it runs or last ran
     std::uint64_t affinity;
-    std::uint64_t turn;               // ns of its turn used up
 
     // Stopping the machine: the executor resumes application threads once more, to unwind.
     std::uint8_t unwind;

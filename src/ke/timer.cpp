@@ -6,6 +6,7 @@
 #include "ke/export_door.hpp"
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"
+#include "ke/stop.hpp"
 #include "ke/wait.hpp"
 
 namespace dirql::ke {
@@ -35,7 +36,10 @@ void expire(Machine& machine, KTIMER& timer) noexcept {
     PKDPC dpc = timer.Dpc;
     DIRQL_TRACE(timer_expired, .object = &timer, .routine = dpc == nullptr ? nullptr : reinterpret_cast<const void*>(dpc->DeferredRoutine));
     if (timer.Period != 0) {
-        timer.DueTime.QuadPart += std::uint64_t{timer.Period} * 10'000;
+        // It keeps its beat; beats that nobody could take meanwhile are lost.
+        const std::uint64_t period = std::uint64_t{timer.Period} * 10'000;
+        const std::uint64_t late = interrupt_time(machine) - timer.DueTime.QuadPart;
+        timer.DueTime.QuadPart += (late / period + 1) * period;
         insert_sorted(machine, timer);
     }
     wake_waiters(timer.Header, 0);
@@ -50,7 +54,28 @@ bool set_timer(KTIMER& timer, const LARGE_INTEGER& due, LONG period, PKDPC dpc) 
     timer.Period = static_cast<ULONG>(period);
     timer.Header.SignalState = 0;
     insert_timer(timer, due);
+    if (due_ns(timer) <= current_machine().time()) { // a time that has come expires now, at any IRQL
+        remove_timer(timer);
+        timer.DueTime.QuadPart = interrupt_time(current_machine());
+        expire(current_machine(), timer);
+    }
     return was_set;
+}
+
+// A garbage header may look inserted: the list tells.
+bool is_in_list(const Machine& machine, const KTIMER& timer) noexcept {
+    if (timer.Header.Inserted == 0) return false;
+    for (const LIST_ENTRY* entry = machine.timers.Flink; entry != &machine.timers; entry = entry->Flink) {
+        if (entry == &timer.TimerListEntry) return true;
+    }
+    return false;
+}
+
+void refuse_set_timer(const KTIMER& timer) noexcept {
+    if (current_processor() == nullptr || !is_in_list(current_machine(), timer)) return;
+    bug_check(TIMER_OR_DPC_INVALID, 0, parameter(&timer), parameter(&timer), parameter(&timer + 1),
+              {.rule = "a timer was initialised while it was set: its memory was used again without KeCancelTimer",
+               .document = "Bug Check 0xC7: TIMER_OR_DPC_INVALID"});
 }
 
 } // namespace
@@ -97,6 +122,7 @@ extern "C" {
 
 VOID NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type) {
     DIRQL_DOOR(KeInitializeTimerEx);
+    refuse_set_timer(*Timer);
     const bool synchronization = Type == SynchronizationTimer;
     initialize_header(Timer->Header, synchronization ? object_type::timer_synchronization : object_type::timer_notification, 0, sizeof(KTIMER));
     Timer->Header.Inserted = 0;
@@ -110,8 +136,7 @@ VOID NTAPI KeInitializeTimer(PKTIMER Timer) { KeInitializeTimerEx(Timer, Notific
 BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc) {
     DIRQL_DOOR(KeSetTimerEx);
     const bool was_set = set_timer(*Timer, DueTime, Period, Dpc);
-    Processor* processor = current_processor();
-    if (processor->now >= processor->horizon) preempt(processor); // a time that has come expires now
+    reschedule_if_asked();
     return was_set;
 }
 

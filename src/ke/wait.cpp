@@ -7,6 +7,7 @@
 #include "ke/irql.hpp"
 #include "ke/mutant.hpp"
 #include "ke/scheduler.hpp"
+#include "ke/seh.hpp"
 #include "ke/stop.hpp"
 #include "ke/timer.hpp"
 
@@ -52,12 +53,22 @@ bool all_satisfiable(const PKWAIT_BLOCK blocks, ULONG count, const Thread& threa
     return true;
 }
 
+// With an abandoned mutant among them the status is STATUS_ABANDONED, whichever it was.
 NTSTATUS take_all(const PKWAIT_BLOCK blocks, ULONG count, Thread& thread) noexcept {
     NTSTATUS status = STATUS_SUCCESS;
     for (ULONG i = 0; i < count; ++i) {
-        if (take(header_of(blocks[i].Object), thread) == STATUS_ABANDONED) status = STATUS_ABANDONED_WAIT_0 + static_cast<NTSTATUS>(i);
+        if (take(header_of(blocks[i].Object), thread) == STATUS_ABANDONED) status = STATUS_ABANDONED;
     }
     return status;
+}
+
+// The owner of a mutant may take it MINLONG times, no more.
+bool mutant_exhausted(const WaitRequest& request, const Thread& thread) noexcept {
+    for (ULONG i = 0; i < request.count; ++i) {
+        const DISPATCHER_HEADER& header = header_of(request.objects[i]);
+        if (header.Type == object_type::mutant && header.SignalState == static_cast<LONG>(MINLONG) && mutant_owned_by(header, thread)) return true;
+    }
+    return false;
 }
 
 // STATUS_PENDING when the thread must block.
@@ -110,9 +121,11 @@ bool already_over(const LARGE_INTEGER* timeout) noexcept {
     return timeout != nullptr && timer_due(*timeout) <= current_processor()->now;
 }
 
-// A user-mode wait ends for a user APC; an alertable one for an alert too.
-bool interrupted_by_user_apc(const Thread& thread, const WaitRequest& request) noexcept {
-    return request.mode == UserMode && request.alertable && thread.user_apc_pending != 0;
+// An alertable user-mode wait ends for a user APC, also for one that was queued before.
+bool interrupted_by_user_apc(Thread& thread, const WaitRequest& request) noexcept {
+    if (request.mode != UserMode || !request.alertable || IsListEmpty(&thread.apcs[1])) return false;
+    thread.user_apc_pending = 1;
+    return true;
 }
 
 NTSTATUS block(const WaitRequest& request, Thread& thread) noexcept {
@@ -130,8 +143,14 @@ NTSTATUS block(const WaitRequest& request, Thread& thread) noexcept {
     return thread.wait_status;
 }
 
+// The IRQL of the code that waits: after a signal with Wait = TRUE, what it was before.
+KIRQL level_of_caller() noexcept {
+    const Thread& thread = *current_thread();
+    return thread.wait_next != 0 ? thread.wait_irql : current_processor()->irql;
+}
+
 // The wait of all wait functions. A kernel APC that arrives meanwhile is delivered, then the wait starts anew.
-NTSTATUS wait(WaitRequest request) noexcept {
+NTSTATUS wait(WaitRequest request) {
     Thread& thread = *current_thread();
     fill_blocks(request, thread);
     LARGE_INTEGER until;
@@ -139,10 +158,14 @@ NTSTATUS wait(WaitRequest request) noexcept {
         until.QuadPart = boot_system_time + static_cast<LONGLONG>(timer_due(*request.timeout) / ns_per_tick);
         if (request.timeout->QuadPart != 0) request.timeout = &until;
     }
-    const KIRQL level = current_processor()->irql;
+    const KIRQL level = level_of_caller();
+    thread.wait_next = 0;
+    if (mutant_exhausted(request, thread)) {
+        lower_irql(current_processor(), level);
+        raise_status(STATUS_MUTANT_LIMIT_EXCEEDED);
+    }
     for (;;) {
-        Processor* processor = current_processor();
-        processor->irql = DISPATCH_LEVEL;
+        (void)raise_irql(current_processor(), DISPATCH_LEVEL);
         NTSTATUS status = try_satisfy(request, thread);
         if (status == STATUS_PENDING) {
             if (interrupted_by_user_apc(thread, request)) {
@@ -150,6 +173,7 @@ NTSTATUS wait(WaitRequest request) noexcept {
             } else if (already_over(request.timeout)) {
                 status = STATUS_TIMEOUT;
             } else if (thread.kernel_apc_pending != 0 && level < APC_LEVEL && deliverable_kernel_apc(thread)) {
+                request_interrupt(current_processor(), APC_LEVEL);
                 status = STATUS_KERNEL_APC;
             } else {
                 thread.wait_irql = level;
@@ -163,14 +187,12 @@ NTSTATUS wait(WaitRequest request) noexcept {
 
 // Waiting is for IRQL <= APC_LEVEL; at DISPATCH_LEVEL only to test an object (time-out of zero).
 void check_may_wait(const void* object, const LARGE_INTEGER* timeout) noexcept {
-    const Processor& processor = *current_processor();
-    if (processor.irql <= APC_LEVEL) [[likely]] return;
-    if (processor.irql == DISPATCH_LEVEL && timeout != nullptr && timeout->QuadPart == 0) return;
-    if (processor.in_dpc != 0) {
-        bug_check(ATTEMPTED_SWITCH_FROM_DPC, parameter(processor.current), parameter(processor.running_dpc), 0, 0,
-                  {.rule = "a DPC routine must not wait", .document = wait_document});
-    }
-    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x3B, processor.irql, parameter(object), parameter(timeout),
+    Processor& processor = *current_processor();
+    const KIRQL level = level_of_caller();
+    if (level <= APC_LEVEL) [[likely]] return;
+    if (level == DISPATCH_LEVEL && timeout != nullptr && timeout->QuadPart == 0) return;
+    if (processor.in_dpc != 0) switch_from_dpc(processor);
+    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x3B, level, parameter(object), parameter(timeout),
               {.rule = "a wait needs IRQL <= APC_LEVEL, or DISPATCH_LEVEL with a time-out of zero", .document = wait_document});
 }
 
@@ -216,7 +238,7 @@ void wake_waiters(DISPATCHER_HEADER& header, KPRIORITY increment) noexcept {
     }
 }
 
-NTSTATUS wait_for(void* object, const LARGE_INTEGER* timeout) noexcept {
+NTSTATUS wait_for(void* object, const LARGE_INTEGER* timeout) {
     Thread& thread = *current_thread();
     return wait({1, &object, WaitAny, Executive, KernelMode, false, timeout, thread.own_wait_blocks});
 }
@@ -224,6 +246,18 @@ NTSTATUS wait_for(void* object, const LARGE_INTEGER* timeout) noexcept {
 void reschedule_if_asked() noexcept {
     Processor* processor = current_processor();
     lower_irql(processor, processor->irql);
+}
+
+void end_signal(bool wait_follows) noexcept {
+    if (!wait_follows) return reschedule_if_asked();
+    Processor* processor = current_processor();
+    Thread& self = *processor->current;
+    if (level_of_caller() > APC_LEVEL) {
+        bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00020016, processor->irql, APC_LEVEL, 0,
+                  {.rule = "an object was signalled with Wait = TRUE above APC_LEVEL", .document = "KeSetEvent function (wdm.h)"});
+    }
+    if (self.wait_next == 0) self.wait_irql = raise_irql(processor, DISPATCH_LEVEL);
+    self.wait_next = 1;
 }
 
 } // namespace dirql::ke
@@ -245,9 +279,14 @@ NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE W
                                         PKWAIT_BLOCK WaitBlockArray) {
     DIRQL_DOOR(KeWaitForMultipleObjects);
     const ULONG most = WaitBlockArray == nullptr ? THREAD_WAIT_OBJECTS : MAXIMUM_WAIT_OBJECTS;
-    if (Count > most) bug_check(MAXIMUM_WAIT_OBJECTS_EXCEEDED);
+    if (Count > most) {
+        bug_check(MAXIMUM_WAIT_OBJECTS_EXCEEDED, 0, 0, 0, 0,
+                  {.rule = WaitBlockArray == nullptr ? "more than THREAD_WAIT_OBJECTS objects were waited for without wait blocks"
+                                                     : "more than MAXIMUM_WAIT_OBJECTS objects were waited for",
+                   .document = "KeWaitForMultipleObjects function (wdm.h)"});
+    }
     for (ULONG i = 0; i < Count; ++i) check_waitable(Object[i]);
-    check_may_wait(Object[0], Timeout);
+    check_may_wait(Count == 0 ? nullptr : Object[0], Timeout);
     PKWAIT_BLOCK blocks = WaitBlockArray == nullptr ? current_thread()->own_wait_blocks : WaitBlockArray;
     return wait({Count, Object, WaitType, WaitReason, WaitMode, Alertable != FALSE, Timeout, blocks});
 }
@@ -255,7 +294,7 @@ NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE W
 NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertable, PLARGE_INTEGER Interval) {
     DIRQL_DOOR(KeDelayExecutionThread);
     check_may_wait(Interval, nullptr);
-    if (Interval->QuadPart == 0) {
+    if (Interval->QuadPart == 0 && current_thread()->wait_next == 0) {
         yield_turn();
         return STATUS_SUCCESS;
     }

@@ -36,9 +36,13 @@ void wake_waiters(DISPATCHER_HEADER& header, KPRIORITY increment) noexcept;
 void end_wait(Thread& thread, NTSTATUS status, KPRIORITY increment) noexcept;
 
 // A wait of the kernel itself, as KeWaitForSingleObject(Executive, KernelMode, not alertable).
-NTSTATUS wait_for(void* object, const LARGE_INTEGER* timeout = nullptr) noexcept;
+NTSTATUS wait_for(void* object, const LARGE_INTEGER* timeout = nullptr);
 
 // After an operation that may have readied a better thread: takes the reschedule where the IRQL allows.
 void reschedule_if_asked() noexcept;
+
+// The end of KeSetEvent and its like. With `wait_follows` (their parameter Wait) the thread stays at DISPATCH_LEVEL until its
+// next call, which is a wait and which restores the IRQL; that needs IRQL <= APC_LEVEL.
+void end_signal(bool wait_follows) noexcept;
 
 } // namespace dirql::ke

@@ -53,7 +53,8 @@ PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress) {
     DIRQL_DOOR(MmGetPhysicalAddress);
     PHYSICAL_ADDRESS physical{};
     const ke::Pfn frame = ke::current_machine().slot->frame_of(BaseAddress);
-    if (frame != ke::no_frame) physical.QuadPart = static_cast<LONGLONG>(std::uint64_t{frame} << ke::page_shift | BYTE_OFFSET(BaseAddress));
+    if (frame != ke::no_frame)
+        physical.QuadPart = static_cast<LONGLONG>(std::uint64_t{frame} << ke::page_shift | BYTE_OFFSET(BaseAddress));
     return physical;
 }
 
@@ -77,7 +78,8 @@ NTSTATUS NTAPI MmCopyMemory(PVOID TargetAddress, MM_COPY_ADDRESS SourceAddress, 
     if (Flags == MM_COPY_MEMORY_PHYSICAL) {
         const ke::Slot& slot = *ke::current_machine().slot;
         const auto address = static_cast<std::uint64_t>(SourceAddress.PhysicalAddress.QuadPart);
-        if (address > physical_bytes(slot) || NumberOfBytes > physical_bytes(slot) - address) return STATUS_INVALID_ADDRESS;
+        if (address > physical_bytes(slot) || NumberOfBytes > physical_bytes(slot) - address)
+            return STATUS_INVALID_ADDRESS;
         source = slot.system_base() + address;
     } else if (Flags != MM_COPY_MEMORY_VIRTUAL) {
         return STATUS_INVALID_PARAMETER_4;
@@ -115,7 +117,8 @@ VOID NTAPI MmUnlockPagableImageSection(PVOID ImageSectionHandle) {
 
 PVOID NTAPI MmPageEntireDriver(PVOID AddressWithinSection) {
     DIRQL_DOOR(MmPageEntireDriver);
-    const ke::CodeRange* image = ke::find_code_range(ke::current_machine(), reinterpret_cast<std::uintptr_t>(AddressWithinSection));
+    const ke::CodeRange* image =
+        ke::find_code_range(ke::current_machine(), reinterpret_cast<std::uintptr_t>(AddressWithinSection));
     return image == nullptr ? nullptr : reinterpret_cast<PVOID>(image->begin);
 }
 

@@ -1,6 +1,7 @@
 #include "mm/arena.hpp"
 
 #include "ex/pool.hpp"
+#include "ke/sanitizer.hpp"
 #include "ke/stop.hpp"
 #include "mm/state.hpp"
 
@@ -18,7 +19,8 @@ constexpr std::uint32_t chunk_pages = 16; // frames are taken in runs of this, s
 ArenaPage* entry_of(Arena& arena, std::uint32_t page) noexcept {
     ArenaPage*& leaf = arena.leaves[page / Arena::leaf_pages];
     if (leaf == nullptr) {
-        leaf = static_cast<ArenaPage*>(ex::allocate_pool(NonPagedPoolNx, Arena::leaf_pages * sizeof(ArenaPage), arena_tag, ex::Fill::zero));
+        leaf = static_cast<ArenaPage*>(
+            ex::allocate_pool(NonPagedPoolNx, Arena::leaf_pages * sizeof(ArenaPage), arena_tag, ex::Fill::zero));
         if (leaf == nullptr) return nullptr;
     }
     return &leaf[page % Arena::leaf_pages];
@@ -34,7 +36,8 @@ bool mark(Arena& arena, std::uint32_t first, std::uint32_t count, PageState head
     for (std::uint32_t page = first; page < first + count; page += Arena::leaf_pages - page % Arena::leaf_pages) {
         if (entry_of(arena, page) == nullptr) return false;
     }
-    for (std::uint32_t i = 0; i < count; ++i) *arena.find(first + i) = {0, i == 0 ? count : 0, i == 0 ? head : others, 0};
+    for (std::uint32_t i = 0; i < count; ++i)
+        *arena.find(first + i) = {0, i == 0 ? count : 0, i == 0 ? head : others, 0};
     arena.top = std::max(arena.top, first + count);
     return true;
 }
@@ -103,7 +106,8 @@ std::uint64_t all_blocks(unsigned shift) noexcept {
 
 bool has_room(const Arena& arena, std::uint32_t page, unsigned shift) noexcept {
     const ArenaPage* entry = page < no_page ? arena.find(page) : nullptr;
-    return entry != nullptr && entry->state == PageState::small && entry->shift == shift && entry->used != all_blocks(shift);
+    return entry != nullptr && entry->state == PageState::small && entry->shift == shift &&
+           entry->used != all_blocks(shift);
 }
 
 std::uint32_t find_small_page(Arena& arena, unsigned shift) noexcept {
@@ -131,12 +135,13 @@ bool free_small(Arena& arena, std::uint32_t page, ArenaPage& entry, const void* 
     const std::uint64_t bit = std::uint64_t{1} << (offset >> entry.shift);
     if (offset % (std::size_t{1} << entry.shift) != 0 || (entry.used & bit) == 0) return false;
     entry.used &= ~bit;
-    arena.small_hint[entry.shift] = page;
+    std::uint32_t& hint = arena.small_hint[entry.shift];
+    if (!has_room(arena, hint, entry.shift)) hint = page;
     return true;
 }
 
-// Back to the machine, so that touching them faults. While the process has locked pages the frames are kept from others,
-// for a device may still write them.
+// Back to the machine, so that touching them faults. While the process has locked pages the frames are kept from
+// others, for a device may still write them.
 void release_pages(Arena& arena, std::uint32_t page) noexcept {
     const std::uint32_t count = arena.find(page)->run;
     for (std::uint32_t i = 0; i < count && arena.locked_pages == 0; ++i) {
@@ -160,7 +165,9 @@ void free_all_frames(Arena& arena) noexcept {
         const ke::Pfn frame = arena.slot->frame_of(arena.address_of(page));
         if (frame != ke::no_frame) arena.slot->free_pages(arena.slot->address_of_frame(frame), 1);
     }
-    if (arena.top != 0) arena.slot->unmap(arena.base, arena.top);
+    if (arena.top == 0) return;
+    ke::sanitizer::forget_stack(arena.base, arena.address_of(arena.top));
+    arena.slot->unmap(arena.base, arena.top);
 }
 
 } // namespace
@@ -186,7 +193,8 @@ void destroy_arena(ke::Machine& machine, ke::Process& process) noexcept {
     if (arena == nullptr) return;
     if (arena->locked_pages != 0) {
         ke::bug_check(PROCESS_HAS_LOCKED_PAGES, 0, ke::parameter(&process), arena->locked_pages, 0,
-                      {.rule = "a process ended while a driver held pages of it locked", .document = "Bug Check 0x76: PROCESS_HAS_LOCKED_PAGES"});
+                      {.rule = "a process ended while a driver held pages of it locked",
+                       .document = "Bug Check 0x76: PROCESS_HAS_LOCKED_PAGES"});
     }
     free_all_frames(*arena);
     for (ArenaPage* leaf : arena->leaves) {
@@ -201,17 +209,22 @@ void destroy_arena(ke::Machine& machine, ke::Process& process) noexcept {
 Arena* arena_at(const void* address) noexcept {
     const State& state = current_state();
     if (!state.slot->in_user_half(address)) return nullptr;
-    return state.arenas[static_cast<std::size_t>(static_cast<const std::byte*>(address) - state.slot->user_base()) / arena_size];
+    return state.arenas[static_cast<std::size_t>(static_cast<const std::byte*>(address) - state.slot->user_base()) /
+                        arena_size];
 }
 
-Arena* arena_of(const ke::Process& process) noexcept { return process.arena == nullptr ? nullptr : arena_at(process.arena); }
+Arena* arena_of(const ke::Process& process) noexcept {
+    return process.arena == nullptr ? nullptr : arena_at(process.arena);
+}
 
 void* allocate_user(ke::Process& process, std::size_t bytes, std::size_t align) noexcept {
     Arena* arena = arena_of(process);
-    if (arena == nullptr || bytes > arena_size) return nullptr;
-    const std::size_t block = std::bit_ceil(std::max({bytes, align, std::size_t{64}})); // 64: a page has as many blocks as `used` has bits
+    if (arena == nullptr || bytes > Arena::usable) return nullptr;
+    const std::size_t block =
+        std::bit_ceil(std::max({bytes, align, std::size_t{64}})); // 64: a page has as many blocks as `used` has bits
     if (block <= ke::page_size / 2) return allocate_small(*arena, static_cast<unsigned>(std::countr_zero(block)));
-    const std::uint32_t page = take_run(*arena, static_cast<std::uint32_t>(ke::pages_for(bytes)));
+    const std::uint32_t page =
+        take_run(*arena, static_cast<std::uint32_t>(ke::pages_for(std::max<std::size_t>(bytes, 1))));
     return page == no_page ? nullptr : arena->address_of(page);
 }
 
@@ -223,7 +236,9 @@ bool free_user(ke::Process& process, void* memory) noexcept {
     if (entry == nullptr) return false;
     if (entry->state == PageState::small) {
         if (!free_small(*arena, page, *entry, memory)) return false;
-        if (entry->used == 0) set_free(*arena, page, 1);
+        // The page that the next allocation looks at first is kept, or a lone block would make and unmake its page each
+        // time.
+        if (entry->used == 0 && arena->small_hint[entry->shift] != page) set_free(*arena, page, 1);
         return true;
     }
     if (entry->state != PageState::run || arena->address_of(page) != memory) return false;
@@ -249,8 +264,10 @@ bool allocate_user_stack(ke::Process& process, std::size_t bytes, std::byte*& lo
 void free_user_stack(ke::Process& process, std::byte* low) noexcept {
     Arena* arena = arena_of(process);
     if (arena == nullptr) return;
-    (void)mark(*arena, arena->page_of(low) - 1, 1, PageState::hole, PageState::hole);
-    release_pages(*arena, arena->page_of(low));
+    const std::uint32_t page = arena->page_of(low);
+    ke::sanitizer::forget_stack(low, low + std::size_t{arena->find(page)->run} * ke::page_size);
+    (void)mark(*arena, page - 1, 1, PageState::hole, PageState::hole);
+    release_pages(*arena, page);
 }
 
 std::byte* reserve_view(Arena& arena, std::size_t count, const void* at) noexcept {
@@ -265,7 +282,8 @@ bool release_view(Arena& arena, std::byte* first) noexcept {
     if (!arena.holds(first)) return false;
     const std::uint32_t page = arena.page_of(first);
     ArenaPage* entry = arena.find(page);
-    if (entry == nullptr || entry->state != PageState::view || entry->run == 0 || arena.address_of(page) != first) return false;
+    if (entry == nullptr || entry->state != PageState::view || entry->run == 0 || arena.address_of(page) != first)
+        return false;
     const std::uint32_t count = entry->run;
     arena.slot->unmap(first, count);
     return mark(arena, page, count, PageState::hole, PageState::hole);

@@ -1,7 +1,7 @@
 // A process's arena: its stretch of the user half, where its heap, its stacks and what drivers map for it live.
 //
-// Process i of a machine gets user_base + i * arena_size. What is known of the arena's pages is kept in the system half, so
-// that an application can damage its own data only. A page is
+// Process i of a machine gets user_base + i * arena_size. What is known of the arena's pages is kept in the system
+// half, so that an application can damage its own data only. A page is
 //
 //   hole       nothing is mapped: touching it faults
 //   free       backed by a frame, and not in use
@@ -13,6 +13,7 @@
 
 #include "ke/machine.hpp"
 #include "ke/thread.hpp"
+#include "mm/probe.hpp"
 
 #include <ntifs.h>
 
@@ -29,14 +30,15 @@ inline constexpr unsigned max_arenas = static_cast<unsigned>(ke::slot_size / are
 // The process has ended: its memory goes back. Bug check 0x76 when pages of it are still locked.
 void destroy_arena(ke::Machine& machine, ke::Process& process) noexcept;
 
-// Memory of the process, not initialised. `align` is a power of two, at most PAGE_SIZE. Null when memory or the arena is
-// exhausted. From the process's own threads, on either side, or the kernel.
+// Memory of the process, not initialised. `align` is a power of two, at most PAGE_SIZE. Null when memory or the arena
+// is exhausted. From the process's own threads, on either side, or the kernel.
 [[nodiscard]] void* allocate_user(ke::Process& process, std::size_t bytes, std::size_t align = 16) noexcept;
 // False when it is no such memory.
 bool free_user(ke::Process& process, void* memory) noexcept;
 
 // A stack with a guard page below it.
-[[nodiscard]] bool allocate_user_stack(ke::Process& process, std::size_t bytes, std::byte*& low, std::byte*& top) noexcept;
+[[nodiscard]] bool allocate_user_stack(ke::Process& process, std::size_t bytes, std::byte*& low,
+                                       std::byte*& top) noexcept;
 void free_user_stack(ke::Process& process, std::byte* low) noexcept;
 
 enum class PageState : std::uint8_t { hole, free, small, run, rest, guard, view };
@@ -49,7 +51,9 @@ struct ArenaPage {
 };
 
 struct Arena {
-    static constexpr std::uint32_t page_count = arena_size / ke::page_size;
+    static constexpr std::size_t usable =
+        arena_size - probe_gap; // the last arena there may be ends where the gap begins
+    static constexpr std::uint32_t page_count = usable / ke::page_size;
     static constexpr std::uint32_t leaf_pages = 256;
 
     ke::Slot* slot;
@@ -59,14 +63,17 @@ struct Arena {
     std::uint32_t first_free;     // no page below is free
     std::uint32_t small_hint[12]; // by shift: a page that had room last; page_count: none
     std::size_t locked_pages;     // by MDLs
-    ArenaPage* leaves[page_count / leaf_pages];
+    ArenaPage* leaves[page_count / leaf_pages + 1];
 
-    [[nodiscard]] std::byte* address_of(std::uint32_t page) const noexcept { return base + std::size_t{page} * ke::page_size; }
+    [[nodiscard]] std::byte* address_of(std::uint32_t page) const noexcept {
+        return base + std::size_t{page} * ke::page_size;
+    }
     [[nodiscard]] bool holds(const void* address) const noexcept {
         return static_cast<std::size_t>(static_cast<const std::byte*>(address) - base) < arena_size;
     }
     [[nodiscard]] std::uint32_t page_of(const void* address) const noexcept {
-        return static_cast<std::uint32_t>((static_cast<const std::byte*>(address) - base) / static_cast<std::ptrdiff_t>(ke::page_size));
+        return static_cast<std::uint32_t>((static_cast<const std::byte*>(address) - base) /
+                                          static_cast<std::ptrdiff_t>(ke::page_size));
     }
     // Null for a page that was never used.
     [[nodiscard]] ArenaPage* find(std::uint32_t page) const noexcept {

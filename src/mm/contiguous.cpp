@@ -24,6 +24,9 @@ struct Constraints {
     std::uint64_t highest = ~std::uint64_t{0};
     std::uint64_t boundary = 0;
 
+    [[nodiscard]] bool can_be_met(std::size_t bytes) const noexcept {
+        return bytes - 1 <= highest && lowest <= highest - (bytes - 1) && (boundary == 0 || bytes <= boundary);
+    }
     [[nodiscard]] bool allow(std::uint64_t first, std::size_t bytes) const noexcept {
         const std::uint64_t last = first + bytes - 1;
         return first >= lowest && last <= highest && (boundary == 0 || (first ^ last) < boundary);
@@ -68,7 +71,9 @@ void* allocate_contiguous(std::size_t bytes, const Constraints& constraints) noe
     State& state = current_state();
     if (bytes == 0 || bytes > ke::max_physical_memory) return nullptr;
     const std::size_t pages = ke::pages_for(bytes);
-    auto* block = static_cast<ContiguousBlock*>(ex::allocate_pool(NonPagedPoolNx, sizeof(ContiguousBlock), block_tag, ex::Fill::none));
+    if (!constraints.can_be_met(pages * ke::page_size)) return nullptr;
+    auto* block = static_cast<ContiguousBlock*>(
+        ex::allocate_pool(NonPagedPoolNx, sizeof(ContiguousBlock), block_tag, ex::Fill::none));
     if (block == nullptr) return nullptr;
     block->address = allocate_within(*state.slot, pages, constraints);
     block->pages = pages;
@@ -93,7 +98,8 @@ void free_contiguous(void* address) noexcept {
     ContiguousBlock* block = find_block(address);
     if (block == nullptr) {
         ke::bug_check(BAD_POOL_CALLER, 0x60, ke::parameter(address), 0, 0,
-                      {.rule = "the address that was freed is no block of contiguous memory", .document = "MmFreeContiguousMemory function (wdm.h)"});
+                      {.rule = "the address that was freed is no block of contiguous memory",
+                       .document = "MmFreeContiguousMemory function (wdm.h)"});
     }
     RemoveEntryList(&block->entry);
     current_state().slot->free_pages(block->address, block->pages);
@@ -109,11 +115,13 @@ extern "C" {
 
 PVOID NTAPI MmAllocateContiguousMemory(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS HighestAcceptableAddress) {
     DIRQL_DOOR(MmAllocateContiguousMemory);
-    return mm::allocate_contiguous(NumberOfBytes, {.highest = static_cast<std::uint64_t>(HighestAcceptableAddress.QuadPart)});
+    return mm::allocate_contiguous(NumberOfBytes,
+                                   {.highest = static_cast<std::uint64_t>(HighestAcceptableAddress.QuadPart)});
 }
 
 PVOID NTAPI MmAllocateContiguousMemorySpecifyCache(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress,
-                                                   PHYSICAL_ADDRESS HighestAcceptableAddress, PHYSICAL_ADDRESS BoundaryAddressMultiple,
+                                                   PHYSICAL_ADDRESS HighestAcceptableAddress,
+                                                   PHYSICAL_ADDRESS BoundaryAddressMultiple,
                                                    MEMORY_CACHING_TYPE CacheType) {
     DIRQL_DOOR(MmAllocateContiguousMemorySpecifyCache);
     UNREFERENCED_PARAMETER(CacheType); // all memory is cached and coherent

@@ -16,7 +16,8 @@ constexpr ULONG mdl_tag = ex::pool_tag("Mdl ");
 constexpr std::size_t fixed_size_pages = 23; // an MDL for no more is allocated in this size, as on NT
 
 // The part of the pages that a device may be told about belongs to a partial MDL too.
-constexpr unsigned inherited_flags = MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA | MDL_IO_PAGE_READ | MDL_IO_SPACE;
+constexpr unsigned inherited_flags =
+    MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA | MDL_IO_PAGE_READ | MDL_IO_SPACE;
 
 void initialize_mdl(PMDL mdl, const void* address, std::size_t bytes) noexcept {
     const auto where = reinterpret_cast<std::uintptr_t>(address);
@@ -30,7 +31,9 @@ void initialize_mdl(PMDL mdl, const void* address, std::size_t bytes) noexcept {
     mdl->Size = static_cast<CSHORT>(mdl_size(page_count(mdl)));
 }
 
-std::size_t room_for_pages(const MDL* mdl) noexcept { return (static_cast<std::uint16_t>(mdl->Size) - sizeof(MDL)) / sizeof(PFN_NUMBER); }
+std::size_t room_for_pages(const MDL* mdl) noexcept {
+    return (static_cast<std::uint16_t>(mdl->Size) - sizeof(MDL)) / sizeof(PFN_NUMBER);
+}
 
 void append(PIRP irp, PMDL mdl) noexcept {
     PMDL* link = &irp->MdlAddress;
@@ -40,10 +43,14 @@ void append(PIRP irp, PMDL mdl) noexcept {
 
 // [address, address + bytes) must lie in the source's buffer.
 void check_subrange(const MDL* source, const void* address, std::size_t bytes) noexcept {
-    const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) - static_cast<const std::byte*>(virtual_address(source)));
-    if (offset <= source->ByteCount && bytes <= source->ByteCount - offset) [[likely]] return;
-    ke::bug_check(MEMORY_MANAGEMENT, 0x1236, ke::parameter(source), ke::parameter(frames(source) + page_count(source)), 0,
-                  {.rule = "IoBuildPartialMdl was asked for memory outside of the source MDL", .document = "IoBuildPartialMdl function (wdm.h)"});
+    const auto offset = static_cast<std::size_t>(static_cast<const std::byte*>(address) -
+                                                 static_cast<const std::byte*>(virtual_address(source)));
+    if (offset <= source->ByteCount && bytes <= source->ByteCount - offset) [[likely]]
+        return;
+    ke::bug_check(MEMORY_MANAGEMENT, 0x1236, ke::parameter(source), ke::parameter(frames(source) + page_count(source)),
+                  0,
+                  {.rule = "IoBuildPartialMdl was asked for memory outside of the source MDL",
+                   .document = "IoBuildPartialMdl function (wdm.h)"});
 }
 
 void build_partial(const MDL* source, PMDL target, const void* address, std::size_t bytes) noexcept {
@@ -56,7 +63,8 @@ void build_partial(const MDL* source, PMDL target, const void* address, std::siz
     target->Size = size;
     if (page_count(target) > room) {
         ke::bug_check(TARGET_MDL_TOO_SMALL, 0, 0, 0, 0,
-                      {.rule = "the target MDL of IoBuildPartialMdl has no room for the pages", .document = "IoBuildPartialMdl function (wdm.h)"});
+                      {.rule = "the target MDL of IoBuildPartialMdl has no room for the pages",
+                       .document = "IoBuildPartialMdl function (wdm.h)"});
     }
     target->Process = source->Process;
     target->MdlFlags = static_cast<CSHORT>(allocation | (source->MdlFlags & inherited_flags) | MDL_PARTIAL);
@@ -64,15 +72,18 @@ void build_partial(const MDL* source, PMDL target, const void* address, std::siz
     if ((source->MdlFlags & (MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA)) != 0) {
         target->MappedSystemVa = static_cast<std::byte*>(source->MappedSystemVa) + offset;
     }
-    const auto first = (static_cast<const std::byte*>(target->StartVa) - static_cast<const std::byte*>(source->StartVa)) / PAGE_SIZE;
+    const auto first =
+        (static_cast<const std::byte*>(target->StartVa) - static_cast<const std::byte*>(source->StartVa)) / PAGE_SIZE;
     std::copy_n(frames(source) + first, page_count(target), frames(target));
 }
 
 void check_nonpaged(PMDL mdl) noexcept {
     const ex::PoolBlock block = ex::find_pool_block(virtual_address(mdl));
-    if (block.data == nullptr || !block.paged) [[likely]] return;
+    if (block.data == nullptr || !block.paged) [[likely]]
+        return;
     detail::bad_irql(0x7F, ke::parameter(mdl), static_cast<std::uint16_t>(mdl->MdlFlags),
-                     "MmBuildMdlForNonPagedPool was given a buffer in paged pool", "MmBuildMdlForNonPagedPool function (wdm.h)");
+                     "MmBuildMdlForNonPagedPool was given a buffer in paged pool",
+                     "MmBuildMdlForNonPagedPool function (wdm.h)");
 }
 
 } // namespace
@@ -80,12 +91,13 @@ void check_nonpaged(PMDL mdl) noexcept {
 namespace detail {
 
 void bad_mdl(std::uint64_t code, const MDL* mdl, unsigned flags, const char* rule, const char* document) noexcept {
-    ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, code, ke::parameter(mdl), static_cast<std::uint16_t>(mdl->MdlFlags), flags,
-                  {.rule = rule, .document = document});
+    ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, code, ke::parameter(mdl),
+                  static_cast<std::uint16_t>(mdl->MdlFlags), flags, {.rule = rule, .document = document});
 }
 
 void bad_irql(std::uint64_t code, std::uint64_t p3, std::uint64_t p4, const char* rule, const char* document) noexcept {
-    ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, code, ke::current_processor()->irql, p3, p4, {.rule = rule, .document = document});
+    ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, code, ke::current_processor()->irql, p3, p4,
+                  {.rule = rule, .document = document});
 }
 
 } // namespace detail
@@ -93,7 +105,8 @@ void bad_irql(std::uint64_t code, std::uint64_t p3, std::uint64_t p4, const char
 PMDL allocate_mdl(const void* address, std::size_t bytes) noexcept {
     const std::size_t pages = ke::pages_for(reinterpret_cast<std::uintptr_t>(address) % ke::page_size + bytes);
     const bool fixed = pages <= fixed_size_pages;
-    auto* mdl = static_cast<PMDL>(ex::allocate_pool(NonPagedPoolNx, mdl_size(fixed ? fixed_size_pages : pages), mdl_tag, ex::Fill::none));
+    auto* mdl = static_cast<PMDL>(
+        ex::allocate_pool(NonPagedPoolNx, mdl_size(fixed ? fixed_size_pages : pages), mdl_tag, ex::Fill::none));
     if (mdl == nullptr) return nullptr;
     initialize_mdl(mdl, address, bytes);
     if (fixed) mdl->MdlFlags = MDL_ALLOCATED_FIXED_SIZE;
@@ -117,7 +130,8 @@ void build_for_nonpaged_pool(PMDL mdl) noexcept {
     for (std::size_t i = 0; i < count; ++i) {
         const ke::Pfn frame = slot.frame_of(static_cast<std::byte*>(mdl->StartVa) + i * ke::page_size);
         frames(mdl)[i] = frame;
-        if (frame != ke::no_frame) [[likely]] continue;
+        if (frame != ke::no_frame) [[likely]]
+            continue;
         ke::bug_check(MEMORY_MANAGEMENT, 0x1236, ke::parameter(mdl), ke::parameter(&frames(mdl)[i]), frame,
                       {.rule = "MmBuildMdlForNonPagedPool was given an address that is no memory of the machine",
                        .document = "MmBuildMdlForNonPagedPool function (wdm.h)"});
@@ -155,7 +169,8 @@ VOID NTAPI IoFreeMdl(PMDL Mdl) {
 VOID NTAPI IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Length) {
     DIRQL_DOOR(IoBuildPartialMdl);
     mm::check_subrange(SourceMdl, VirtualAddress, Length);
-    const auto offset = static_cast<ULONG>(static_cast<std::byte*>(VirtualAddress) - static_cast<std::byte*>(mm::virtual_address(SourceMdl)));
+    const auto offset = static_cast<ULONG>(static_cast<std::byte*>(VirtualAddress) -
+                                           static_cast<std::byte*>(mm::virtual_address(SourceMdl)));
     mm::build_partial(SourceMdl, TargetMdl, VirtualAddress, Length != 0 ? Length : SourceMdl->ByteCount - offset);
 }
 

@@ -20,8 +20,8 @@ namespace dirql::mm {
 [[nodiscard]] PMDL allocate_mdl(const void* address, std::size_t bytes) noexcept;
 void free_mdl(PMDL mdl) noexcept;
 
-// STATUS_ACCESS_VIOLATION when a page is not mapped, not writable though the operation writes, or, in user mode, not in the
-// user range. IRQL <= APC_LEVEL for the user range, else <= DISPATCH_LEVEL.
+// STATUS_ACCESS_VIOLATION when a page is not mapped, not writable though the operation writes, or, in user mode, not in
+// the user range. IRQL <= APC_LEVEL for the user range, else <= DISPATCH_LEVEL.
 [[nodiscard]] NTSTATUS lock_pages(PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operation) noexcept;
 // Unmaps it first when it is mapped.
 void unlock_pages(PMDL mdl) noexcept;
@@ -45,17 +45,27 @@ void unmap_pages(void* address, PMDL mdl) noexcept;
     return NT_SUCCESS(map_pages(mdl, {}, address)) ? address : nullptr;
 }
 
-[[nodiscard]] inline void* virtual_address(const MDL* mdl) noexcept { return static_cast<std::byte*>(mdl->StartVa) + mdl->ByteOffset; }
-[[nodiscard]] inline std::size_t page_count(const MDL* mdl) noexcept { return ke::pages_for(std::size_t{mdl->ByteOffset} + mdl->ByteCount); }
+[[nodiscard]] inline void* virtual_address(const MDL* mdl) noexcept {
+    return static_cast<std::byte*>(mdl->StartVa) + mdl->ByteOffset;
+}
+[[nodiscard]] inline std::size_t page_count(const MDL* mdl) noexcept {
+    return ke::pages_for(std::size_t{mdl->ByteOffset} + mdl->ByteCount);
+}
 [[nodiscard]] inline PFN_NUMBER* frames(PMDL mdl) noexcept { return reinterpret_cast<PFN_NUMBER*>(mdl + 1); }
-[[nodiscard]] inline const PFN_NUMBER* frames(const MDL* mdl) noexcept { return reinterpret_cast<const PFN_NUMBER*>(mdl + 1); }
-[[nodiscard]] constexpr std::size_t mdl_size(std::size_t pages) noexcept { return sizeof(MDL) + pages * sizeof(PFN_NUMBER); }
+[[nodiscard]] inline const PFN_NUMBER* frames(const MDL* mdl) noexcept {
+    return reinterpret_cast<const PFN_NUMBER*>(mdl + 1);
+}
+[[nodiscard]] constexpr std::size_t mdl_size(std::size_t pages) noexcept {
+    return sizeof(MDL) + pages * sizeof(PFN_NUMBER);
+}
 
 namespace detail {
 // Bug check 0xC4: `code` with the MDL, its flags and the flags in question.
-[[noreturn, gnu::cold]] void bad_mdl(std::uint64_t code, const MDL* mdl, unsigned flags, const char* rule, const char* document) noexcept;
+[[noreturn, gnu::cold]] void bad_mdl(std::uint64_t code, const MDL* mdl, unsigned flags, const char* rule,
+                                     const char* document) noexcept;
 // Bug check 0xC4: `code` with the IRQL and two parameters.
-[[noreturn, gnu::cold]] void bad_irql(std::uint64_t code, std::uint64_t p3, std::uint64_t p4, const char* rule, const char* document) noexcept;
+[[noreturn, gnu::cold]] void bad_irql(std::uint64_t code, std::uint64_t p3, std::uint64_t p4, const char* rule,
+                                      const char* document) noexcept;
 } // namespace detail
 
 } // namespace dirql::mm

@@ -1,6 +1,7 @@
 // Locking: the pages behind a buffer, found and held.
 //
-// Nothing is ever paged out, so a lock is what an MDL's flags say, and a count per process, which must be zero at its end.
+// Nothing is ever paged out, so a lock is what an MDL's flags say, and a count per process, which must be zero at its
+// end.
 #include "ke/export_door.hpp"
 #include "ke/machine.hpp"
 #include "ke/seh.hpp"
@@ -14,18 +15,23 @@ namespace {
 
 constexpr const char* lock_document = "MmProbeAndLockPages function (wdm.h)";
 constexpr const char* unlock_document = "MmUnlockPages function (wdm.h)";
-constexpr unsigned not_to_be_locked = MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL | MDL_IO_SPACE;
+constexpr unsigned not_to_be_locked =
+    MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL | MDL_IO_SPACE;
 
 void check_lock(const MDL* mdl, KPROCESSOR_MODE mode) noexcept {
     const KIRQL irql = ke::current_processor()->irql;
     const bool pageable = in_user_range(virtual_address(mdl), mdl->ByteCount);
     if (irql > (pageable ? APC_LEVEL : DISPATCH_LEVEL)) [[unlikely]] {
         detail::bad_irql(0x70, ke::parameter(mdl), static_cast<std::uint8_t>(mode),
-                         pageable ? "pages of the user half were locked above APC_LEVEL" : "pages were locked above DISPATCH_LEVEL", lock_document);
+                         pageable ? "pages of the user half were locked above APC_LEVEL"
+                                  : "pages were locked above DISPATCH_LEVEL",
+                         lock_document);
     }
     const unsigned wrong = static_cast<std::uint16_t>(mdl->MdlFlags) & not_to_be_locked;
     if (wrong != 0) [[unlikely]] {
-        detail::bad_mdl(0xB0, mdl, wrong, "the pages of an MDL were locked that is locked, mapped or built from pages that need no lock", lock_document);
+        detail::bad_mdl(0xB0, mdl, wrong,
+                        "the pages of an MDL were locked that is locked, mapped or built from pages that need no lock",
+                        lock_document);
     }
 }
 
@@ -34,9 +40,12 @@ void check_unlock(const MDL* mdl) noexcept {
     if (ke::current_processor()->irql > DISPATCH_LEVEL) [[unlikely]] {
         detail::bad_irql(0x78, ke::parameter(mdl), 0, "pages were unlocked above DISPATCH_LEVEL", unlock_document);
     }
-    if ((flags & (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL)) == MDL_PAGES_LOCKED) [[likely]] return;
-    if ((flags & MDL_SOURCE_IS_NONPAGED_POOL) != 0) detail::bad_mdl(0x7D, mdl, 0, "pages of nonpaged pool were unlocked", unlock_document);
-    if ((flags & MDL_PARTIAL) != 0) detail::bad_mdl(0xB4, mdl, MDL_PARTIAL, "the pages of a partial MDL were unlocked", unlock_document);
+    if ((flags & (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL)) == MDL_PAGES_LOCKED) [[likely]]
+        return;
+    if ((flags & MDL_SOURCE_IS_NONPAGED_POOL) != 0)
+        detail::bad_mdl(0x7D, mdl, 0, "pages of nonpaged pool were unlocked", unlock_document);
+    if ((flags & MDL_PARTIAL) != 0)
+        detail::bad_mdl(0xB4, mdl, MDL_PARTIAL, "the pages of a partial MDL were unlocked", unlock_document);
     detail::bad_mdl(0x7C, mdl, 0, "the pages of an MDL were unlocked that are not locked", unlock_document);
 }
 
@@ -63,7 +72,8 @@ NTSTATUS lock_pages(PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operation) no
     Arena* arena = arena_at(mdl->StartVa);
     mdl->Process = arena == nullptr ? nullptr : reinterpret_cast<PKPROCESS>(arena->process);
     if (arena != nullptr) arena->locked_pages += page_count(mdl);
-    mdl->MdlFlags = static_cast<CSHORT>((mdl->MdlFlags & ~MDL_WRITE_OPERATION) | MDL_PAGES_LOCKED | (write ? MDL_WRITE_OPERATION : 0));
+    mdl->MdlFlags = static_cast<CSHORT>((mdl->MdlFlags & ~MDL_WRITE_OPERATION) | MDL_PAGES_LOCKED |
+                                        (write ? MDL_WRITE_OPERATION : 0));
     return STATUS_SUCCESS;
 }
 
@@ -74,7 +84,8 @@ void unlock_pages(PMDL mdl) noexcept {
         Arena* arena = arena_of(*reinterpret_cast<ke::Process*>(mdl->Process));
         if (arena != nullptr && arena->locked_pages < page_count(mdl)) {
             ke::bug_check(PROCESS_HAS_LOCKED_PAGES, 1, ke::parameter(mdl), arena->locked_pages, 0,
-                          {.rule = "a driver unlocked more pages of a process than are locked", .document = "Bug Check 0x76: PROCESS_HAS_LOCKED_PAGES"});
+                          {.rule = "a driver unlocked more pages of a process than are locked",
+                           .document = "Bug Check 0x76: PROCESS_HAS_LOCKED_PAGES"});
         }
         if (arena != nullptr) arena->locked_pages -= page_count(mdl);
     }

@@ -1,7 +1,7 @@
 // Mapping an MDL's pages at another address.
 //
-// Frames that follow one another have a system address already, in the direct map: that is the mapping, and costs nothing.
-// Scattered or read-only ones get a view.
+// Frames that follow one another have a system address already, in the direct map: that is the mapping, and costs
+// nothing. Scattered or read-only ones get a view.
 #include "ke/export_door.hpp"
 #include "ke/machine.hpp"
 #include "ke/seh.hpp"
@@ -45,11 +45,13 @@ std::byte* map_view(const MDL* mdl, bool writable) noexcept {
 
 NTSTATUS map_for_kernel(PMDL mdl, bool writable, void*& address) noexcept {
     const bool direct = writable && run_length(mdl, 0) >= page_count(mdl);
-    std::byte* base = direct ? current_slot().address_of_frame(static_cast<ke::Pfn>(frames(mdl)[0])) : map_view(mdl, writable);
+    std::byte* base =
+        direct ? current_slot().address_of_frame(static_cast<ke::Pfn>(frames(mdl)[0])) : map_view(mdl, writable);
     if (base == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     mdl->MappedSystemVa = base + mdl->ByteOffset;
     mdl->MdlFlags = static_cast<CSHORT>(mdl->MdlFlags | MDL_MAPPED_TO_SYSTEM_VA);
-    if ((mdl->MdlFlags & MDL_PARTIAL) != 0) mdl->MdlFlags = static_cast<CSHORT>(mdl->MdlFlags | MDL_PARTIAL_HAS_BEEN_MAPPED);
+    if ((mdl->MdlFlags & MDL_PARTIAL) != 0)
+        mdl->MdlFlags = static_cast<CSHORT>(mdl->MdlFlags | MDL_PARTIAL_HAS_BEEN_MAPPED);
     address = mdl->MappedSystemVa;
     return STATUS_SUCCESS;
 }
@@ -69,52 +71,69 @@ NTSTATUS map_for_process(const MDL* mdl, const MapOptions& options, void*& addre
     return STATUS_SUCCESS;
 }
 
-// A kernel mapping needs pages that are locked, and none yet; a user mapping may be one of several, also of nonpaged pool.
+// A kernel mapping needs pages that are locked, and none yet; a user mapping may be one of several, also of nonpaged
+// pool.
 void check_map(const MDL* mdl, KPROCESSOR_MODE mode) noexcept {
     const unsigned flags = static_cast<std::uint16_t>(mdl->MdlFlags);
-    const unsigned wrong = mode == KernelMode ? flags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL_HAS_BEEN_MAPPED) : 0;
-    if (wrong != 0) [[unlikely]] detail::bad_mdl(0xB2, mdl, wrong, "an MDL was mapped that has a system address already", map_document);
+    const unsigned wrong =
+        mode == KernelMode
+            ? flags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL_HAS_BEEN_MAPPED)
+            : 0;
+    if (wrong != 0) [[unlikely]]
+        detail::bad_mdl(0xB2, mdl, wrong, "an MDL was mapped that has a system address already", map_document);
     constexpr unsigned any_of = MDL_PAGES_LOCKED | MDL_PARTIAL | MDL_SOURCE_IS_NONPAGED_POOL | MDL_IO_SPACE;
     if ((flags & any_of) == 0) [[unlikely]] {
-        detail::bad_mdl(0xB3, mdl, MDL_PAGES_LOCKED | MDL_PARTIAL, "an MDL was mapped whose pages are not locked", map_document);
+        detail::bad_mdl(0xB3, mdl, MDL_PAGES_LOCKED | MDL_PARTIAL, "an MDL was mapped whose pages are not locked",
+                        map_document);
     }
 }
 
 void check_map_irql(std::uint64_t kernel_code, const MDL* mdl, KPROCESSOR_MODE mode) noexcept {
-    if (ke::current_processor()->irql <= (mode == KernelMode ? DISPATCH_LEVEL : APC_LEVEL)) [[likely]] return;
+    if (ke::current_processor()->irql <= (mode == KernelMode ? DISPATCH_LEVEL : APC_LEVEL)) [[likely]]
+        return;
     detail::bad_irql(kernel_code + (mode == KernelMode ? 0 : 1), ke::parameter(mdl), static_cast<std::uint8_t>(mode),
-                     mode == KernelMode ? "an MDL was mapped above DISPATCH_LEVEL" : "an MDL was mapped for a process above APC_LEVEL", map_document);
+                     mode == KernelMode ? "an MDL was mapped above DISPATCH_LEVEL"
+                                        : "an MDL was mapped for a process above APC_LEVEL",
+                     map_document);
 }
 
 void unmap_from_process(void* address, PMDL mdl) noexcept {
     if (ke::current_processor()->irql > APC_LEVEL) {
-        detail::bad_irql(0x7A, ke::parameter(address), ke::parameter(mdl), "a process's mapping was released above APC_LEVEL", unmap_document);
+        detail::bad_irql(0x7A, ke::parameter(address), ke::parameter(mdl),
+                         "a process's mapping was released above APC_LEVEL", unmap_document);
     }
     Arena* arena = arena_of(*ke::current_thread()->process);
     if (arena != nullptr && release_view(*arena, static_cast<std::byte*>(PAGE_ALIGN(address)))) return;
     ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0xB9, ke::parameter(address), ke::parameter(mdl), 0,
-                  {.rule = "MmUnmapLockedPages was given a user address that is no mapping of the current process", .document = unmap_document});
+                  {.rule = "MmUnmapLockedPages was given a user address that is no mapping of the current process",
+                   .document = unmap_document});
 }
 
 void check_unmap(const void* address, PMDL mdl) noexcept {
     const unsigned flags = static_cast<std::uint16_t>(mdl->MdlFlags);
     if (ke::current_processor()->irql > DISPATCH_LEVEL) [[unlikely]] {
-        detail::bad_irql(0x79, ke::parameter(address), ke::parameter(mdl), "a mapping was released above DISPATCH_LEVEL", unmap_document);
+        detail::bad_irql(0x79, ke::parameter(address), ke::parameter(mdl),
+                         "a mapping was released above DISPATCH_LEVEL", unmap_document);
     }
     if ((flags & MDL_MAPPED_TO_SYSTEM_VA) == 0) [[unlikely]] {
-        detail::bad_mdl(0xB6, mdl, MDL_MAPPED_TO_SYSTEM_VA, "the mapping of an MDL was released that is not mapped", unmap_document);
+        detail::bad_mdl(0xB6, mdl, MDL_MAPPED_TO_SYSTEM_VA, "the mapping of an MDL was released that is not mapped",
+                        unmap_document);
     }
     if ((flags & (MDL_PARTIAL | MDL_PARTIAL_HAS_BEEN_MAPPED)) == MDL_PARTIAL) [[unlikely]] {
-        detail::bad_mdl(0xB5, mdl, MDL_PARTIAL, "a mapping was released through a partial MDL that shares it", unmap_document);
+        detail::bad_mdl(0xB5, mdl, MDL_PARTIAL, "a mapping was released through a partial MDL that shares it",
+                        unmap_document);
     }
     if (address != mdl->MappedSystemVa) [[unlikely]] {
-        ke::bug_check(SYSTEM_PTE_MISUSE, 3, ke::parameter(mdl), ke::parameter(mdl->MappedSystemVa), ke::parameter(address),
-                      {.rule = "MmUnmapLockedPages was given another address than the MDL is mapped at", .document = unmap_document});
+        ke::bug_check(SYSTEM_PTE_MISUSE, 3, ke::parameter(mdl), ke::parameter(mdl->MappedSystemVa),
+                      ke::parameter(address),
+                      {.rule = "MmUnmapLockedPages was given another address than the MDL is mapped at",
+                       .document = unmap_document});
     }
 }
 
 bool is_view(const ke::Slot& slot, const void* address) noexcept {
-    return static_cast<std::size_t>(static_cast<const std::byte*>(address) - slot.system_base() - ke::views_offset) < ke::views_size;
+    return static_cast<std::size_t>(static_cast<const std::byte*>(address) - slot.system_base() - ke::views_offset) <
+           ke::views_size;
 }
 
 // What both mapping functions do when they cannot.
@@ -125,7 +144,8 @@ void* map_or_fail(PMDL mdl, const MapOptions& options, bool bug_check_on_failure
     if (options.mode != KernelMode) ke::raise_status(status);
     if (bug_check_on_failure) {
         ke::bug_check(NO_MORE_SYSTEM_PTES, 0, page_count(mdl), 0, 0,
-                      {.rule = "an MDL could not be mapped, and its driver asked for a bug check then", .document = map_document});
+                      {.rule = "an MDL could not be mapped, and its driver asked for a bug check then",
+                       .document = map_document});
     }
     return nullptr;
 }
@@ -134,7 +154,8 @@ void* map_or_fail(PMDL mdl, const MapOptions& options, bool bug_check_on_failure
 
 NTSTATUS map_pages(PMDL mdl, const MapOptions& options, void*& address) noexcept {
     check_map(mdl, options.mode);
-    return options.mode == KernelMode ? map_for_kernel(mdl, options.writable, address) : map_for_process(mdl, options, address);
+    return options.mode == KernelMode ? map_for_kernel(mdl, options.writable, address)
+                                      : map_for_process(mdl, options, address);
 }
 
 void unmap_pages(void* address, PMDL mdl) noexcept {
@@ -152,12 +173,14 @@ using namespace dirql;
 
 extern "C" {
 
-PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDLX MemoryDescriptorList, KPROCESSOR_MODE AccessMode, MEMORY_CACHING_TYPE CacheType,
-                                         PVOID RequestedAddress, ULONG BugCheckOnFailure, ULONG Priority) {
+PVOID NTAPI MmMapLockedPagesSpecifyCache(PMDLX MemoryDescriptorList, KPROCESSOR_MODE AccessMode,
+                                         MEMORY_CACHING_TYPE CacheType, PVOID RequestedAddress, ULONG BugCheckOnFailure,
+                                         ULONG Priority) {
     DIRQL_DOOR(MmMapLockedPagesSpecifyCache);
     UNREFERENCED_PARAMETER(CacheType); // all memory is cached and coherent
     mm::check_map_irql(0x76, MemoryDescriptorList, AccessMode);
-    return mm::map_or_fail(MemoryDescriptorList, {AccessMode, RequestedAddress, (Priority & MdlMappingNoWrite) == 0}, BugCheckOnFailure != 0);
+    return mm::map_or_fail(MemoryDescriptorList, {AccessMode, RequestedAddress, (Priority & MdlMappingNoWrite) == 0},
+                           BugCheckOnFailure != 0);
 }
 
 PVOID NTAPI MmMapLockedPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode) {

@@ -9,7 +9,8 @@ namespace {
 // What both probes ask, in NT's order. True when there is nothing to look at.
 bool check_range(const void* address, SIZE_T length, ULONG alignment) {
     if (length == 0) return true;
-    if ((reinterpret_cast<std::uintptr_t>(address) & (alignment - 1)) != 0) ke::raise_status(STATUS_DATATYPE_MISALIGNMENT);
+    if ((reinterpret_cast<std::uintptr_t>(address) & (alignment - 1)) != 0)
+        ke::raise_status(STATUS_DATATYPE_MISALIGNMENT);
     if (!in_user_range(address, length)) ke::raise_status(STATUS_ACCESS_VIOLATION);
     return false;
 }
@@ -17,14 +18,13 @@ bool check_range(const void* address, SIZE_T length, ULONG alignment) {
 } // namespace
 
 bool touch_pages(void* address, std::size_t bytes, bool write) noexcept {
-    auto* at = static_cast<std::byte*>(address);
-    std::byte* const last = at + bytes - 1;
-    while (true) {
-        if (!ke::touch_guarded(at, write)) return false;
-        auto* next = reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(at) | (ke::page_size - 1)) + 1);
-        if (next > last || next < at) return true;
-        at = next;
+    auto at = reinterpret_cast<std::uintptr_t>(address);
+    const std::uintptr_t last = at + bytes - 1;
+    while (ke::touch_guarded(reinterpret_cast<void*>(at), write)) {
+        at = (at | (ke::page_size - 1)) + 1;
+        if (at > last || at == 0) return true;
     }
+    return false;
 }
 
 } // namespace dirql::mm

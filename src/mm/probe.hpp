@@ -25,15 +25,20 @@ inline constexpr std::size_t probe_gap = 0x10000;
 // Touches each page of a range. False when one faults.
 [[nodiscard]] bool touch_pages(void* address, std::size_t bytes, bool write) noexcept;
 
-// Could a user-mode caller's buffer be read, or written, now? STATUS_ACCESS_VIOLATION when not. Nothing of it for no bytes.
+// Could a user-mode caller's buffer be read, or written, now? STATUS_ACCESS_VIOLATION when not. Nothing of it for no
+// bytes.
 [[nodiscard]] inline NTSTATUS probe_user(const void* address, std::size_t bytes, bool write) noexcept {
     if (bytes == 0) return STATUS_SUCCESS;
     if (!in_user_range(address, bytes)) return STATUS_ACCESS_VIOLATION;
-    return touch_pages(const_cast<void*>(address), bytes, write) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+    const auto offset = reinterpret_cast<std::uintptr_t>(address) & (ke::page_size - 1);
+    void* const start = const_cast<void*>(address);
+    const bool one_page = offset + bytes <= ke::page_size;
+    return (one_page ? ke::touch_guarded(start, write) : touch_pages(start, bytes, write)) ? STATUS_SUCCESS
+                                                                                           : STATUS_ACCESS_VIOLATION;
 }
 
-// Copies between the kernel and a user-mode caller. STATUS_ACCESS_VIOLATION for an address outside of the user range or not
-// mapped; the destination may then be partly written. IRQL <= APC_LEVEL.
+// Copies between the kernel and a user-mode caller. STATUS_ACCESS_VIOLATION for an address outside of the user range or
+// not mapped; the destination may then be partly written. IRQL <= APC_LEVEL.
 [[nodiscard]] inline NTSTATUS copy_from_user(void* to, const void* from, std::size_t bytes) noexcept {
     return in_user_range(from, bytes) && ke::copy_guarded(to, from, bytes) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 }

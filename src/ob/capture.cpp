@@ -15,7 +15,8 @@ ULONG sanitized(ULONG attributes, KPROCESSOR_MODE mode) noexcept {
 }
 
 UNICODE_STRING string_buffer(std::size_t bytes) noexcept {
-    auto* buffer = static_cast<char16_t*>(ex::allocate_pool(NonPagedPoolNx, bytes + sizeof(WCHAR), name_tag, ex::Fill::none));
+    auto* buffer =
+        static_cast<char16_t*>(ex::allocate_pool(NonPagedPoolNx, bytes + sizeof(WCHAR), name_tag, ex::Fill::none));
     if (buffer == nullptr) return {};
     buffer[bytes / sizeof(WCHAR)] = 0;
     return {static_cast<USHORT>(bytes), static_cast<USHORT>(bytes + sizeof(WCHAR)), buffer};
@@ -48,17 +49,20 @@ NTSTATUS CapturedAttributes::capture(const OBJECT_ATTRIBUTES* from, KPROCESSOR_M
     OBJECT_ATTRIBUTES copy;
     NTSTATUS status = copy_in(copy, from, mode);
     if (!NT_SUCCESS(status)) return status;
-    if (copy.Length != sizeof copy || (copy.Attributes & ~ULONG{OBJ_VALID_ATTRIBUTES}) != 0) return STATUS_INVALID_PARAMETER;
+    if (copy.Length != sizeof copy || (copy.Attributes & ~ULONG{OBJ_VALID_ATTRIBUTES}) != 0)
+        return STATUS_INVALID_PARAMETER;
     root = copy.RootDirectory;
     attributes = sanitized(copy.Attributes, mode);
     if (copy.SecurityQualityOfService != nullptr) {
-        status = copy_in(quality_of_service, static_cast<const SECURITY_QUALITY_OF_SERVICE*>(copy.SecurityQualityOfService), mode);
+        status = copy_in(quality_of_service,
+                         static_cast<const SECURITY_QUALITY_OF_SERVICE*>(copy.SecurityQualityOfService), mode);
         if (!NT_SUCCESS(status)) return status;
         has_quality_of_service = true;
     }
     if (copy.ObjectName != nullptr) status = name.capture(copy.ObjectName, mode);
     // A root without a name says nothing.
-    if (NT_SUCCESS(status) && name.empty() && root != nullptr && copy.ObjectName == nullptr) status = STATUS_OBJECT_NAME_INVALID;
+    if (NT_SUCCESS(status) && name.empty() && root != nullptr && copy.ObjectName == nullptr)
+        status = STATUS_OBJECT_NAME_INVALID;
     return status;
 }
 

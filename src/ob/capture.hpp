@@ -38,7 +38,9 @@ struct CapturedAttributes {
     [[nodiscard]] NTSTATUS capture(const OBJECT_ATTRIBUTES* from, KPROCESSOR_MODE mode) noexcept;
 };
 
-[[nodiscard]] inline std::u16string_view view(const UNICODE_STRING& text) noexcept { return {text.Buffer, text.Length / sizeof(WCHAR)}; }
+[[nodiscard]] inline std::u16string_view view(const UNICODE_STRING& text) noexcept {
+    return {text.Buffer, text.Length / sizeof(WCHAR)};
+}
 
 // The text, and another behind it, as one string in pool memory, with a terminator. Null buffer when memory is short.
 [[nodiscard]] UNICODE_STRING copy_to_pool(std::u16string_view text, std::u16string_view more = {}) noexcept;

@@ -51,8 +51,10 @@ void reference_violation(ObjectHeader& header, const char* rule) noexcept {
 }
 
 void last_reference_gone(ObjectHeader& header, bool may_delete_now) noexcept {
-    if (header.pointer_count < 0) reference_violation(header, "an object was dereferenced more often than it was referenced");
-    if (header.handle_count != 0) reference_violation(header, "an object lost its last reference while handles to it are open");
+    if (header.pointer_count < 0)
+        reference_violation(header, "an object was dereferenced more often than it was referenced");
+    if (header.handle_count != 0)
+        reference_violation(header, "an object lost its last reference while handles to it are open");
     const bool passive = ke::current_processor()->irql == PASSIVE_LEVEL;
     if (may_delete_now && (passive || !header.type->delete_at_passive)) {
         destroy(header);

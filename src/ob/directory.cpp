@@ -11,13 +11,16 @@ namespace {
 
 constexpr ACCESS_MASK all_access = DIRECTORY_ALL_ACCESS;
 
-std::u16string_view name_of(const ObjectHeader& object) noexcept { return view(const_cast<ObjectHeader&>(object).name_info()->name); }
+std::u16string_view name_of(const ObjectHeader& object) noexcept {
+    return view(const_cast<ObjectHeader&>(object).name_info()->name);
+}
 
 // Where the entry of this name is linked, or the end of its chain. Names that differ only in case share a chain.
 DirectoryEntry** link_to(Directory& directory, std::u16string_view name, rtl::Case how) noexcept {
     const std::uint32_t hash = rtl::hash_x65599(name, rtl::Case::ignored);
     DirectoryEntry** link = &directory.bucket[hash % Directory::buckets];
-    while (*link != nullptr && ((*link)->hash != hash || !rtl::equal(name_of(*(*link)->object), name, how))) link = &(*link)->next;
+    while (*link != nullptr && ((*link)->hash != hash || !rtl::equal(name_of(*(*link)->object), name, how)))
+        link = &(*link)->next;
     return link;
 }
 
@@ -27,8 +30,9 @@ constinit const ObjectType directory_type{
     .name = u"Directory",
     .index = TypeIndex::directory,
     .tag = pool_tag("Dire"),
-    .mapping = standard_mapping(DIRECTORY_QUERY | DIRECTORY_TRAVERSE, DIRECTORY_CREATE_OBJECT | DIRECTORY_CREATE_SUBDIRECTORY,
-                                DIRECTORY_QUERY | DIRECTORY_TRAVERSE, all_access),
+    .mapping =
+        standard_mapping(DIRECTORY_QUERY | DIRECTORY_TRAVERSE, DIRECTORY_CREATE_OBJECT | DIRECTORY_CREATE_SUBDIRECTORY,
+                         DIRECTORY_QUERY | DIRECTORY_TRAVERSE, all_access),
     .valid_access = all_access,
     .delete_at_passive = true,
 };
@@ -39,7 +43,8 @@ ObjectHeader* find_entry(const Directory& directory, std::u16string_view name, r
 }
 
 bool insert_entry(Directory& directory, std::u16string_view name, ObjectHeader& object) noexcept {
-    auto* entry = static_cast<DirectoryEntry*>(ex::allocate_pool(NonPagedPoolNx, sizeof(DirectoryEntry), directory_entry_tag, ex::Fill::zero));
+    auto* entry = static_cast<DirectoryEntry*>(
+        ex::allocate_pool(NonPagedPoolNx, sizeof(DirectoryEntry), directory_entry_tag, ex::Fill::zero));
     if (entry == nullptr) return false;
     NameInfo& info = *object.name_info();
     info.name = copy_to_pool(name);

@@ -14,7 +14,8 @@ namespace {
 
 constexpr ACCESS_MASK all_access = EVENT_ALL_ACCESS;
 
-NTSTATUS create_event(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, EVENT_TYPE type, BOOLEAN signalled) noexcept {
+NTSTATUS create_event(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, EVENT_TYPE type,
+                      BOOLEAN signalled) noexcept {
     const KPROCESSOR_MODE mode = previous_mode();
     if (type != NotificationEvent && type != SynchronizationEvent) return STATUS_INVALID_PARAMETER;
     NTSTATUS status = probe_out(result, mode);
@@ -45,7 +46,8 @@ template <class Act> NTSTATUS on_event(HANDLE handle, PLONG previous, Act act) n
 // A kernel handle to the event of this name, made signalled where there is none. The pointer is good while the handle is open.
 PKEVENT named_event(PUNICODE_STRING name, PHANDLE handle, EVENT_TYPE type) noexcept {
     OBJECT_ATTRIBUTES attributes;
-    InitializeObjectAttributes(&attributes, name, OBJ_OPENIF | OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, nullptr, nullptr);
+    InitializeObjectAttributes(&attributes, name, OBJ_OPENIF | OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE, nullptr,
+                               nullptr);
     void* event = nullptr;
     if (!NT_SUCCESS(ZwCreateEvent(handle, EVENT_ALL_ACCESS, &attributes, type, TRUE))) return nullptr;
     if (!NT_SUCCESS(reference_by_handle(*handle, 0, &event_type, KernelMode, &event))) return nullptr;
@@ -82,8 +84,8 @@ using namespace dirql;
 
 extern "C" {
 
-NTSTATUS NTAPI NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, EVENT_TYPE EventType,
-                             BOOLEAN InitialState) {
+NTSTATUS NTAPI NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                             EVENT_TYPE EventType, BOOLEAN InitialState) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtCreateEvent);
         return ob::create_event(EventHandle, DesiredAccess, ObjectAttributes, EventType, InitialState);
@@ -100,7 +102,8 @@ NTSTATUS NTAPI NtOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJE
 NTSTATUS NTAPI NtSetEvent(HANDLE EventHandle, PLONG PreviousState) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtSetEvent);
-        return ob::on_event(EventHandle, PreviousState, [](PRKEVENT event) { return KeSetEvent(event, EVENT_INCREMENT, FALSE); });
+        return ob::on_event(EventHandle, PreviousState,
+                            [](PRKEVENT event) { return KeSetEvent(event, EVENT_INCREMENT, FALSE); });
     });
 }
 
@@ -118,8 +121,8 @@ NTSTATUS NTAPI NtClearEvent(HANDLE EventHandle) {
     });
 }
 
-NTSTATUS NTAPI ZwCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, EVENT_TYPE EventType,
-                             BOOLEAN InitialState) {
+NTSTATUS NTAPI ZwCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                             EVENT_TYPE EventType, BOOLEAN InitialState) {
     const ke::KernelModeCaller caller;
     return NtCreateEvent(EventHandle, DesiredAccess, ObjectAttributes, EventType, InitialState);
 }

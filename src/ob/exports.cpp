@@ -40,7 +40,8 @@ VOID NTAPI ObDereferenceObjectDeferDeleteWithTag(PVOID Object, ULONG Tag) {
     ob::dereference_deferred(Object);
 }
 
-NTSTATUS NTAPI ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode) {
+NTSTATUS NTAPI ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
+                                          KPROCESSOR_MODE AccessMode) {
     DIRQL_DOOR(ObReferenceObjectByPointer);
     UNREFERENCED_PARAMETER(DesiredAccess);
     return ob::reference_by_pointer(Object, ObjectType, AccessMode);
@@ -54,8 +55,9 @@ NTSTATUS NTAPI ObReferenceObjectByPointerWithTag(PVOID Object, ACCESS_MASK Desir
     return ob::reference_by_pointer(Object, ObjectType, AccessMode);
 }
 
-NTSTATUS NTAPI ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode,
-                                         PPVOID Object, POBJECT_HANDLE_INFORMATION HandleInformation) {
+NTSTATUS NTAPI ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
+                                         KPROCESSOR_MODE AccessMode, PPVOID Object,
+                                         POBJECT_HANDLE_INFORMATION HandleInformation) {
     DIRQL_DOOR(ObReferenceObjectByHandle);
     return ob::reference_by_handle(Handle, DesiredAccess, ObjectType, AccessMode, Object, HandleInformation);
 }
@@ -68,21 +70,25 @@ NTSTATUS NTAPI ObReferenceObjectByHandleWithTag(HANDLE Handle, ACCESS_MASK Desir
     return ob::reference_by_handle(Handle, DesiredAccess, ObjectType, AccessMode, Object, HandleInformation);
 }
 
-NTSTATUS NTAPI ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PACCESS_STATE PassedAccessState, ACCESS_MASK DesiredAccess,
-                                     POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode, PHANDLE Handle) {
+NTSTATUS NTAPI ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PACCESS_STATE PassedAccessState,
+                                     ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode,
+                                     PHANDLE Handle) {
     DIRQL_DOOR(ObOpenObjectByPointer);
-    return ob::open_by_pointer(Object, HandleAttributes, PassedAccessState, DesiredAccess, ObjectType, AccessMode, Handle);
+    return ob::open_by_pointer(Object, HandleAttributes, PassedAccessState, DesiredAccess, ObjectType, AccessMode,
+                               Handle);
 }
 
 NTSTATUS NTAPI ObOpenObjectByPointerWithTag(PVOID Object, ULONG HandleAttributes, PACCESS_STATE PassedAccessState,
-                                            ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode, ULONG Tag,
-                                            PHANDLE Handle) {
+                                            ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
+                                            KPROCESSOR_MODE AccessMode, ULONG Tag, PHANDLE Handle) {
     DIRQL_DOOR(ObOpenObjectByPointerWithTag);
     UNREFERENCED_PARAMETER(Tag);
-    return ob::open_by_pointer(Object, HandleAttributes, PassedAccessState, DesiredAccess, ObjectType, AccessMode, Handle);
+    return ob::open_by_pointer(Object, HandleAttributes, PassedAccessState, DesiredAccess, ObjectType, AccessMode,
+                               Handle);
 }
 
-NTSTATUS NTAPI ObQueryNameString(PVOID Object, POBJECT_NAME_INFORMATION ObjectNameInfo, ULONG Length, PULONG ReturnLength) {
+NTSTATUS NTAPI ObQueryNameString(PVOID Object, POBJECT_NAME_INFORMATION ObjectNameInfo, ULONG Length,
+                                 PULONG ReturnLength) {
     DIRQL_DOOR(ObQueryNameString);
     return ob::query_name_string(Object, ObjectNameInfo, Length, ReturnLength);
 }

@@ -26,7 +26,8 @@ public:
 };
 
 // May one more handle be made? An exclusive object has handles in one process only, the one that asked for exclusiveness.
-NTSTATUS check_exclusive(const ObjectHeader& header, const ke::Process& process, ULONG attributes, OpenReason reason) noexcept {
+NTSTATUS check_exclusive(const ObjectHeader& header, const ke::Process& process, ULONG attributes,
+                         OpenReason reason) noexcept {
     const bool wanted = (attributes & OBJ_EXCLUSIVE) != 0;
     if (wanted && (attributes & OBJ_INHERIT) != 0) return STATUS_INVALID_PARAMETER;
     if (wanted && reason != OpenReason::create && !header.has(object_flags::exclusive)) return STATUS_INVALID_PARAMETER;
@@ -36,14 +37,17 @@ NTSTATUS check_exclusive(const ObjectHeader& header, const ke::Process& process,
 }
 
 // One handle more, before it exists: the type may refuse it.
-NTSTATUS add_handle(ObjectHeader& header, ke::Process& process, ACCESS_MASK granted, ULONG attributes, OpenReason reason) noexcept {
+NTSTATUS add_handle(ObjectHeader& header, ke::Process& process, ACCESS_MASK granted, ULONG attributes,
+                    OpenReason reason) noexcept {
     const NTSTATUS status = check_exclusive(header, process, attributes, reason);
     if (!NT_SUCCESS(status)) return status;
     if ((attributes & OBJ_EXCLUSIVE) != 0) header.exclusive_owner = &process;
     ++header.handle_count;
     reference(header.body());
     ++type_state(current_state(), *header.type).handles;
-    return header.type->open == nullptr ? STATUS_SUCCESS : header.type->open({reason, &process, header.body(), granted, header.handle_count});
+    return header.type->open == nullptr
+               ? STATUS_SUCCESS
+               : header.type->open({reason, &process, header.body(), granted, header.handle_count});
 }
 
 // One handle less. Returns how many there were.
@@ -82,8 +86,9 @@ NTSTATUS invalid_close(HANDLE handle, KPROCESSOR_MODE mode) noexcept {
 
 NTSTATUS protected_close(HANDLE handle, KPROCESSOR_MODE mode) noexcept {
     if (mode == KernelMode) {
-        ke::bug_check(INVALID_KERNEL_HANDLE, ke::parameter(handle), 0, 0, 0,
-                      {.rule = "kernel code closed a handle that is protected from being closed", .document = close_document});
+        ke::bug_check(
+            INVALID_KERNEL_HANDLE, ke::parameter(handle), 0, 0, 0,
+            {.rule = "kernel code closed a handle that is protected from being closed", .document = close_document});
     }
     return STATUS_HANDLE_NOT_CLOSABLE;
 }
@@ -94,7 +99,8 @@ HANDLE handle_of(const HandleTable& table, std::uint32_t index, ULONG attributes
     return reinterpret_cast<HANDLE>(kernel ? value | kernel_handle_mark : value);
 }
 
-NTSTATUS reference_pseudo(HANDLE handle, const ObjectType* type, void** body, OBJECT_HANDLE_INFORMATION* information) noexcept {
+NTSTATUS reference_pseudo(HANDLE handle, const ObjectType* type, void** body,
+                          OBJECT_HANDLE_INFORMATION* information) noexcept {
     ke::Thread* thread = ke::current_thread();
     void* object = handle == NtCurrentThread() ? static_cast<void*>(thread) : thread->process;
     const ObjectType& actual = type_of(object);
@@ -137,8 +143,8 @@ NTSTATUS create_handle(ke::Process& process, void* body, ACCESS_MASK granted, UL
 
 namespace {
 
-NTSTATUS reference_entry(ke::Process& process, HANDLE handle, ACCESS_MASK access, const ObjectType* type, KPROCESSOR_MODE mode,
-                         void** body, OBJECT_HANDLE_INFORMATION* information) noexcept {
+NTSTATUS reference_entry(ke::Process& process, HANDLE handle, ACCESS_MASK access, const ObjectType* type,
+                         KPROCESSOR_MODE mode, void** body, OBJECT_HANDLE_INFORMATION* information) noexcept {
     const HandlePlace place = locate(process, handle, mode);
     const HandleEntry* entry = place.table == nullptr ? nullptr : place.table->find(place.value);
     if (entry == nullptr) return STATUS_INVALID_HANDLE;
@@ -152,8 +158,8 @@ NTSTATUS reference_entry(ke::Process& process, HANDLE handle, ACCESS_MASK access
 
 } // namespace
 
-NTSTATUS reference_by_handle(HANDLE handle, ACCESS_MASK access, const ObjectType* type, KPROCESSOR_MODE mode, void** body,
-                             OBJECT_HANDLE_INFORMATION* information) noexcept {
+NTSTATUS reference_by_handle(HANDLE handle, ACCESS_MASK access, const ObjectType* type, KPROCESSOR_MODE mode,
+                             void** body, OBJECT_HANDLE_INFORMATION* information) noexcept {
     *body = nullptr;
     if (is_pseudo(handle)) return reference_pseudo(handle, type, body, information);
     return reference_entry(*ke::current_thread()->process, handle, access, type, mode, body, information);
@@ -172,19 +178,23 @@ NTSTATUS close_in_process(ke::Process& process, HANDLE handle, KPROCESSOR_MODE m
     if (entry == nullptr) return invalid_close(handle, mode);
     if ((entry->attributes & handle_attributes::protect_from_close) != 0) return protected_close(handle, mode);
     const ObjectType& type = *entry->object->type;
-    if (type.okay_to_close != nullptr && !type.okay_to_close(place.table->process, entry->object->body(), handle, mode)) {
+    if (type.okay_to_close != nullptr &&
+        !type.okay_to_close(place.table->process, entry->object->body(), handle, mode)) {
         return STATUS_HANDLE_NOT_CLOSABLE;
     }
     close_entry(*place.table, place.value);
     return STATUS_SUCCESS;
 }
 
-NTSTATUS close(HANDLE handle, KPROCESSOR_MODE mode) noexcept { return close_in_process(*ke::current_thread()->process, handle, mode); }
+NTSTATUS close(HANDLE handle, KPROCESSOR_MODE mode) noexcept {
+    return close_in_process(*ke::current_thread()->process, handle, mode);
+}
 
 void close_all_handles(ke::Process& process) noexcept {
     const CriticalRegion region;
     HandleTable& table = *table_of(process);
-    for (std::uint64_t value = 0; table.count != 0 && value / 4 / HandleTable::page_entries < table.page_count; value += 4) {
+    for (std::uint64_t value = 0; table.count != 0 && value / 4 / HandleTable::page_entries < table.page_count;
+         value += 4) {
         if (table.find(value) != nullptr) close_entry(table, value);
     }
 }

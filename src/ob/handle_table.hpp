@@ -40,7 +40,7 @@ struct HandleTable {
     static constexpr std::uint32_t page_entries = 256;
     static constexpr std::uint32_t max_pages = 1u << 16; // 16,711,680 handles
 
-    HandleEntry** pages;      // grows by doubling; the pages themselves stay where they are
+    HandleEntry** pages; // grows by doubling; the pages themselves stay where they are
     std::uint32_t page_count;
     std::uint32_t page_capacity;
     std::uint32_t first_free; // index; 0: none, a page must be added
@@ -55,10 +55,13 @@ struct HandleTable {
     }
 };
 
-[[nodiscard]] inline HandleTable* table_of(const ke::Process& process) noexcept { return static_cast<HandleTable*>(process.ob); }
+[[nodiscard]] inline HandleTable* table_of(const ke::Process& process) noexcept {
+    return static_cast<HandleTable*>(process.ob);
+}
 [[nodiscard]] inline bool is_kernel_handle(HANDLE handle) noexcept {
     const auto value = reinterpret_cast<std::uint64_t>(handle);
-    return (value & kernel_handle_mark) == kernel_handle_mark && handle != NtCurrentProcess() && handle != NtCurrentThread();
+    return (value & kernel_handle_mark) == kernel_handle_mark && handle != NtCurrentProcess() &&
+           handle != NtCurrentThread();
 }
 
 // Where a handle's table is found, and its value in there. Null for a kernel handle used by user mode.
@@ -69,11 +72,13 @@ struct HandlePlace {
 [[nodiscard]] HandlePlace locate(ke::Process& process, HANDLE handle, KPROCESSOR_MODE mode) noexcept;
 
 // The hot path of every request by handle: the object, referenced, or null, and then reference_by_handle says why.
-[[nodiscard]] inline void* lookup(ke::Process& process, HANDLE handle, const ObjectType* type, ACCESS_MASK access, KPROCESSOR_MODE mode,
-                                  ACCESS_MASK* granted) noexcept {
+[[nodiscard]] inline void* lookup(ke::Process& process, HANDLE handle, const ObjectType* type, ACCESS_MASK access,
+                                  KPROCESSOR_MODE mode, ACCESS_MASK* granted) noexcept {
     const HandleEntry* entry = table_of(process)->find(reinterpret_cast<std::uint64_t>(handle));
-    if (entry == nullptr || entry->object->type != type) [[unlikely]] return nullptr;
-    if (mode != KernelMode && (access & ~entry->granted) != 0) [[unlikely]] return nullptr;
+    if (entry == nullptr || entry->object->type != type) [[unlikely]]
+        return nullptr;
+    if (mode != KernelMode && (access & ~entry->granted) != 0) [[unlikely]]
+        return nullptr;
     *granted = entry->granted;
     add_reference(entry->object->pointer_count);
     return entry->object->body();
@@ -81,7 +86,8 @@ struct HandlePlace {
 
 // As ObReferenceObjectByHandle: any handle of the current process, of the kernel, or a pseudo handle; type null: any.
 // STATUS_INVALID_HANDLE, STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED. IRQL PASSIVE_LEVEL.
-[[nodiscard]] NTSTATUS reference_by_handle(HANDLE handle, ACCESS_MASK access, const ObjectType* type, KPROCESSOR_MODE mode, void** body,
+[[nodiscard]] NTSTATUS reference_by_handle(HANDLE handle, ACCESS_MASK access, const ObjectType* type,
+                                           KPROCESSOR_MODE mode, void** body,
                                            OBJECT_HANDLE_INFORMATION* information = nullptr) noexcept;
 
 // Closes a handle of the current process or the kernel. By KernelMode, an invalid or protected handle is bug check 0x93.
@@ -95,8 +101,8 @@ NTSTATUS close_in_process(ke::Process& process, HANDLE handle, KPROCESSOR_MODE m
 
 // A handle of `process` to this object, which gains a reference; kernel handles by OBJ_KERNEL_HANDLE in `attributes`.
 // No access check: `granted` is what it grants. STATUS_ACCESS_DENIED (exclusive objects), STATUS_INSUFFICIENT_RESOURCES.
-[[nodiscard]] NTSTATUS create_handle(ke::Process& process, void* body, ACCESS_MASK granted, ULONG attributes, OpenReason reason,
-                                     HANDLE* handle) noexcept;
+[[nodiscard]] NTSTATUS create_handle(ke::Process& process, void* body, ACCESS_MASK granted, ULONG attributes,
+                                     OpenReason reason, HANDLE* handle) noexcept;
 
 // For ps: a process begins with an empty table, and ends with all its handles closed, in its own context. PASSIVE_LEVEL.
 [[nodiscard]] bool create_handle_table(ke::Process& process) noexcept;

@@ -18,7 +18,8 @@ constexpr std::u16string_view dos_prefix = u"\\??";
 // A walk in progress. `rest_` is a view into the name that is followed now: the caller's, or one that a link gave.
 class Walk {
 public:
-    explicit Walk(const NameLookup& lookup) noexcept : lookup_(lookup), complete_(lookup.name), rest_(view(lookup.name)) {}
+    explicit Walk(const NameLookup& lookup) noexcept
+        : lookup_(lookup), complete_(lookup.name), rest_(view(lookup.name)) {}
 
     NTSTATUS run(void** found) noexcept {
         NTSTATUS status = begin(found);
@@ -47,7 +48,8 @@ private:
         if (!rest_.starts_with(separator)) return STATUS_OBJECT_PATH_SYNTAX_BAD;
         if (rest_.size() == 1) return found_existing(state.root, found);
         Directory* start = state.root;
-        if (rest_.starts_with(dos_prefix) && (rest_.size() == dos_prefix.size() || rest_[dos_prefix.size()] == separator)) {
+        if (rest_.starts_with(dos_prefix) &&
+            (rest_.size() == dos_prefix.size() || rest_[dos_prefix.size()] == separator)) {
             start = state.dos_devices;
             rest_.remove_prefix(dos_prefix.size());
             if (rest_.empty()) return found_existing(start, found);

@@ -35,15 +35,17 @@ struct SymbolicLink {
 // As ObOpenObjectByName: finds or, through a parse procedure, makes what the name means, and a handle to it.
 // Statuses as NT's: OBJECT_PATH_SYNTAX_BAD, OBJECT_NAME_INVALID, OBJECT_PATH_NOT_FOUND, OBJECT_NAME_NOT_FOUND, OBJECT_TYPE_MISMATCH,
 // NAME_TOO_LONG, and whatever the parse procedure returns. PASSIVE_LEVEL.
-[[nodiscard]] NTSTATUS open_by_name(const OBJECT_ATTRIBUTES* attributes, const ObjectType* type, KPROCESSOR_MODE mode, ACCESS_MASK access,
-                                    void* parse_context, HANDLE* handle) noexcept;
+[[nodiscard]] NTSTATUS open_by_name(const OBJECT_ATTRIBUTES* attributes, const ObjectType* type, KPROCESSOR_MODE mode,
+                                    ACCESS_MASK access, void* parse_context, HANDLE* handle) noexcept;
 
 // The body of the NtOpenXxx services: by the mode of the caller, with the handle written to the caller's memory.
-[[nodiscard]] NTSTATUS open_service(HANDLE* handle, ACCESS_MASK access, OBJECT_ATTRIBUTES* attributes, const ObjectType& type) noexcept;
+[[nodiscard]] NTSTATUS open_service(HANDLE* handle, ACCESS_MASK access, OBJECT_ATTRIBUTES* attributes,
+                                    const ObjectType& type) noexcept;
 
 // As ObReferenceObjectByName: a reference instead of a handle.
-[[nodiscard]] NTSTATUS reference_by_name(const UNICODE_STRING& name, ULONG attributes, ACCESS_MASK access, const ObjectType* type,
-                                         KPROCESSOR_MODE mode, void* parse_context, void** body) noexcept;
+[[nodiscard]] NTSTATUS reference_by_name(const UNICODE_STRING& name, ULONG attributes, ACCESS_MASK access,
+                                         const ObjectType* type, KPROCESSOR_MODE mode, void* parse_context,
+                                         void** body) noexcept;
 
 // For IoCreateSymbolicLink and IoDeleteSymbolicLink: permanent links of the kernel, names without regard to case.
 [[nodiscard]] NTSTATUS create_symbolic_link(const UNICODE_STRING& name, const UNICODE_STRING& target) noexcept;
@@ -52,7 +54,7 @@ struct SymbolicLink {
 // The walk itself. `insert` (may be null) is put where the name says if nothing is there. Success: *found is referenced; it is
 // the inserted object, an existing one, or what a parse procedure made.
 struct NameLookup {
-    void* root;            // referenced by the caller, or null: the namespace's root
+    void* root; // referenced by the caller, or null: the namespace's root
     UNICODE_STRING name;
     ULONG attributes;
     const ObjectType* type; // null: any

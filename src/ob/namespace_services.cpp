@@ -12,7 +12,8 @@
 
 namespace dirql::ob {
 
-NTSTATUS open_service(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, const ObjectType& type) noexcept {
+NTSTATUS open_service(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes,
+                      const ObjectType& type) noexcept {
     const KPROCESSOR_MODE mode = previous_mode();
     NTSTATUS status = probe_out(result, mode);
     if (!NT_SUCCESS(status)) return status;
@@ -37,12 +38,14 @@ NTSTATUS create_directory(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES
     return NT_SUCCESS(written) ? status : written;
 }
 
-NTSTATUS create_link(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, PUNICODE_STRING target) noexcept {
+NTSTATUS create_link(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes,
+                     PUNICODE_STRING target) noexcept {
     const KPROCESSOR_MODE mode = previous_mode();
     NTSTATUS status = probe_out(result, mode);
     CapturedName captured;
     if (NT_SUCCESS(status)) status = captured.capture(target, mode);
-    if (status == STATUS_OBJECT_NAME_INVALID || (NT_SUCCESS(status) && captured.empty())) return STATUS_INVALID_PARAMETER;
+    if (status == STATUS_OBJECT_NAME_INVALID || (NT_SUCCESS(status) && captured.empty()))
+        return STATUS_INVALID_PARAMETER;
     if (!NT_SUCCESS(status)) return status;
     HANDLE handle = nullptr;
     status = make_link(attributes, mode, view(captured.get()), access, &handle);
@@ -52,7 +55,8 @@ NTSTATUS create_link(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attr
 }
 
 // With a place for the length the terminator is copied and counted too.
-NTSTATUS copy_target(const UNICODE_STRING& target, PUNICODE_STRING result, PULONG length, KPROCESSOR_MODE mode) noexcept {
+NTSTATUS copy_target(const UNICODE_STRING& target, PUNICODE_STRING result, PULONG length,
+                     KPROCESSOR_MODE mode) noexcept {
     UNICODE_STRING into;
     NTSTATUS status = copy_in(into, result, mode);
     if (!NT_SUCCESS(status)) return status;
@@ -96,15 +100,16 @@ NTSTATUS NTAPI NtOpenDirectoryObject(PHANDLE Handle, ACCESS_MASK DesiredAccess, 
     });
 }
 
-NTSTATUS NTAPI NtCreateSymbolicLinkObject(PHANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
-                                          PUNICODE_STRING TargetName) {
+NTSTATUS NTAPI NtCreateSymbolicLinkObject(PHANDLE Handle, ACCESS_MASK DesiredAccess,
+                                          POBJECT_ATTRIBUTES ObjectAttributes, PUNICODE_STRING TargetName) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtCreateSymbolicLinkObject);
         return ob::create_link(Handle, DesiredAccess, ObjectAttributes, TargetName);
     });
 }
 
-NTSTATUS NTAPI NtOpenSymbolicLinkObject(PHANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+NTSTATUS NTAPI NtOpenSymbolicLinkObject(PHANDLE Handle, ACCESS_MASK DesiredAccess,
+                                        POBJECT_ATTRIBUTES ObjectAttributes) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtOpenSymbolicLinkObject);
         return ob::open_service(Handle, DesiredAccess, ObjectAttributes, ob::symbolic_link_type);
@@ -118,23 +123,26 @@ NTSTATUS NTAPI NtQuerySymbolicLinkObject(HANDLE Handle, PUNICODE_STRING LinkTarg
     });
 }
 
-NTSTATUS NTAPI ZwCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+NTSTATUS NTAPI ZwCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess,
+                                       POBJECT_ATTRIBUTES ObjectAttributes) {
     const ke::KernelModeCaller caller;
     return NtCreateDirectoryObject(DirectoryHandle, DesiredAccess, ObjectAttributes);
 }
 
-NTSTATUS NTAPI ZwOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+NTSTATUS NTAPI ZwOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess,
+                                     POBJECT_ATTRIBUTES ObjectAttributes) {
     const ke::KernelModeCaller caller;
     return NtOpenDirectoryObject(DirectoryHandle, DesiredAccess, ObjectAttributes);
 }
 
-NTSTATUS NTAPI ZwCreateSymbolicLinkObject(PHANDLE SymbolicLinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
-                                          PUNICODE_STRING TargetName) {
+NTSTATUS NTAPI ZwCreateSymbolicLinkObject(PHANDLE SymbolicLinkHandle, ACCESS_MASK DesiredAccess,
+                                          POBJECT_ATTRIBUTES ObjectAttributes, PUNICODE_STRING TargetName) {
     const ke::KernelModeCaller caller;
     return NtCreateSymbolicLinkObject(SymbolicLinkHandle, DesiredAccess, ObjectAttributes, TargetName);
 }
 
-NTSTATUS NTAPI ZwOpenSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+NTSTATUS NTAPI ZwOpenSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess,
+                                        POBJECT_ATTRIBUTES ObjectAttributes) {
     const ke::KernelModeCaller caller;
     return NtOpenSymbolicLinkObject(LinkHandle, DesiredAccess, ObjectAttributes);
 }

@@ -16,7 +16,8 @@ namespace {
 // Memory for optional name info, header and body, zeroed.
 ObjectHeader* allocate(const ObjectType& type, std::size_t body_size, bool named) noexcept {
     const std::size_t before = named ? sizeof(NameInfo) : 0;
-    auto* memory = static_cast<std::byte*>(ex::allocate_pool(type.pool, before + sizeof(ObjectHeader) + body_size, type.tag, ex::Fill::zero));
+    auto* memory = static_cast<std::byte*>(
+        ex::allocate_pool(type.pool, before + sizeof(ObjectHeader) + body_size, type.tag, ex::Fill::zero));
     if (memory == nullptr) return nullptr;
     auto* header = reinterpret_cast<ObjectHeader*>(memory + before);
     header->pointer_count = 1;
@@ -27,7 +28,9 @@ ObjectHeader* allocate(const ObjectType& type, std::size_t body_size, bool named
 }
 
 // Creating permanent objects takes a privilege that only the system's own processes hold; applications here are users'.
-bool may_be_permanent(ULONG attributes, KPROCESSOR_MODE mode) noexcept { return (attributes & OBJ_PERMANENT) == 0 || mode == KernelMode; }
+bool may_be_permanent(ULONG attributes, KPROCESSOR_MODE mode) noexcept {
+    return (attributes & OBJ_PERMANENT) == 0 || mode == KernelMode;
+}
 
 void set_flags(ObjectHeader& header, ULONG attributes) noexcept {
     if ((attributes & OBJ_PERMANENT) != 0) header.flags |= object_flags::permanent;
@@ -81,8 +84,8 @@ NTSTATUS first_handle(void* body, void* placed, ACCESS_MASK access, ULONG attrib
 
 } // namespace
 
-NTSTATUS create_object(const ObjectType& type, const OBJECT_ATTRIBUTES* attributes, KPROCESSOR_MODE mode, std::size_t body_size,
-                       void** body) noexcept {
+NTSTATUS create_object(const ObjectType& type, const OBJECT_ATTRIBUTES* attributes, KPROCESSOR_MODE mode,
+                       std::size_t body_size, void** body) noexcept {
     CapturedAttributes captured;
     if (const NTSTATUS status = captured.capture(attributes, mode); !NT_SUCCESS(status)) return status;
     if (!may_be_permanent(captured.attributes, mode)) return STATUS_PRIVILEGE_NOT_HELD;
@@ -140,7 +143,8 @@ NTSTATUS open_by_pointer(void* body, ULONG attributes, PACCESS_STATE passed, ACC
     if (type != nullptr && type != &type_of(body)) return STATUS_OBJECT_TYPE_MISMATCH;
     if (type == nullptr && mode != KernelMode) return STATUS_OBJECT_TYPE_MISMATCH;
     if (passed != nullptr) access = passed->RemainingDesiredAccess | passed->PreviouslyGrantedAccess;
-    return create_handle(handle_process(attributes), body, granted_access(type_of(body), access), attributes, OpenReason::open, handle);
+    return create_handle(handle_process(attributes), body, granted_access(type_of(body), access), attributes,
+                         OpenReason::open, handle);
 }
 
 NTSTATUS reference_by_pointer(void* body, const ObjectType* type, KPROCESSOR_MODE mode) noexcept {

@@ -46,15 +46,17 @@ struct ObjectHeader {
     std::uint8_t flags;
     KPROCESSOR_MODE owner_mode;
     std::uint8_t reserved;
-    ULONG attributes;               // OBJ_*, from creation to insertion
+    ULONG attributes; // OBJ_*, from creation to insertion
     union {
-        HANDLE root_directory;      // from creation to insertion: what the name is relative to
+        HANDLE root_directory; // from creation to insertion: what the name is relative to
         ke::Process* exclusive_owner;
     };
     PSECURITY_DESCRIPTOR security_descriptor;
 
     [[nodiscard]] void* body() noexcept { return this + 1; }
-    [[nodiscard]] NameInfo* name_info() noexcept { return has_name_info != 0 ? reinterpret_cast<NameInfo*>(this) - 1 : nullptr; }
+    [[nodiscard]] NameInfo* name_info() noexcept {
+        return has_name_info != 0 ? reinterpret_cast<NameInfo*>(this) - 1 : nullptr;
+    }
     [[nodiscard]] bool has(std::uint8_t flag) const noexcept { return (flags & flag) != 0; }
 };
 static_assert(sizeof(ObjectHeader) == 0x30 && offsetof(ObjectHeader, handle_count) == 8);
@@ -78,7 +80,8 @@ static_assert(sizeof(NameInfo) == 0x20);
 // Failure: the object is dereferenced, and is gone. Name taken: STATUS_OBJECT_NAME_COLLISION; with OBJ_OPENIF, for an object of
 // the same type, STATUS_OBJECT_NAME_EXISTS (a success): the handle is to the existing object and the new one is gone.
 // `inserted` (may be null) receives the body that the handle is to, with a reference for the caller. PASSIVE_LEVEL.
-[[nodiscard]] NTSTATUS insert_object(void* body, ACCESS_MASK access, HANDLE* handle, void** inserted = nullptr) noexcept;
+[[nodiscard]] NTSTATUS insert_object(void* body, ACCESS_MASK access, HANDLE* handle,
+                                     void** inserted = nullptr) noexcept;
 
 // Referencing. IRQL <= DISPATCH_LEVEL.
 namespace detail {
@@ -89,21 +92,24 @@ namespace detail {
 inline std::int64_t reference(void* body) noexcept {
     ObjectHeader& header = header_of(body);
     const std::int64_t count = add_reference(header.pointer_count);
-    if (count <= 1) [[unlikely]] detail::reference_violation(header, "a reference was taken to an object that had none left");
+    if (count <= 1) [[unlikely]]
+        detail::reference_violation(header, "a reference was taken to an object that had none left");
     return count;
 }
 
 inline std::int64_t dereference(void* body) noexcept {
     ObjectHeader& header = header_of(body);
     const std::int64_t count = drop_reference(header.pointer_count);
-    if (count <= 0) [[unlikely]] detail::last_reference_gone(header, true);
+    if (count <= 0) [[unlikely]]
+        detail::last_reference_gone(header, true);
     return count;
 }
 
 // As dereference, but the object, should it go, goes later, in a worker thread. For callers that hold locks.
 inline void dereference_deferred(void* body) noexcept {
     ObjectHeader& header = header_of(body);
-    if (drop_reference(header.pointer_count) <= 0) [[unlikely]] detail::last_reference_gone(header, false);
+    if (drop_reference(header.pointer_count) <= 0) [[unlikely]]
+        detail::last_reference_gone(header, false);
 }
 
 // STATUS_OBJECT_TYPE_MISMATCH when the object is not of this type (null: any).
@@ -112,8 +118,8 @@ inline void dereference_deferred(void* body) noexcept {
 // Makes a handle to a referenced object, whose references stay as they are. PASSIVE_LEVEL.
 // STATUS_OBJECT_TYPE_MISMATCH, STATUS_ACCESS_DENIED (exclusive objects), STATUS_INSUFFICIENT_RESOURCES, and what the type's open
 // procedure returns.
-[[nodiscard]] NTSTATUS open_by_pointer(void* body, ULONG attributes, PACCESS_STATE passed, ACCESS_MASK access, const ObjectType* type,
-                                       KPROCESSOR_MODE mode, HANDLE* handle) noexcept;
+[[nodiscard]] NTSTATUS open_by_pointer(void* body, ULONG attributes, PACCESS_STATE passed, ACCESS_MASK access,
+                                       const ObjectType* type, KPROCESSOR_MODE mode, HANDLE* handle) noexcept;
 
 // Generic rights as the type's own.
 [[nodiscard]] ACCESS_MASK map_generic(const ObjectType& type, ACCESS_MASK asked) noexcept;
@@ -125,7 +131,8 @@ inline void dereference_deferred(void* body) noexcept {
 void make_temporary(void* body) noexcept;
 
 // As ObQueryNameString. STATUS_INFO_LENGTH_MISMATCH with the length needed.
-[[nodiscard]] NTSTATUS query_name_string(void* body, POBJECT_NAME_INFORMATION information, ULONG length, ULONG* needed) noexcept;
+[[nodiscard]] NTSTATUS query_name_string(void* body, POBJECT_NAME_INFORMATION information, ULONG length,
+                                         ULONG* needed) noexcept;
 
 // At boot, on the host's stack: types, the directories that every machine has, the kernel's handle table.
 [[nodiscard]] bool initialize(ke::Machine& machine) noexcept;

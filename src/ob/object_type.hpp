@@ -55,14 +55,14 @@ struct HandleClose {
 
 // What an open by name asks of an object at which the object manager's own part of the name ends.
 struct ParseRequest {
-    void* object;               // the device, the symbolic link
-    const _OBJECT_TYPE* type;   // asked for; null: any
+    void* object;             // the device, the symbolic link
+    const _OBJECT_TYPE* type; // asked for; null: any
     PACCESS_STATE access;
-    KPROCESSOR_MODE mode;       // whose rights count
-    ULONG attributes;           // OBJ_*
-    UNICODE_STRING complete;    // the whole name, for reading
-    UNICODE_STRING remaining;   // what follows the object's own name: empty, or it begins with a backslash
-    void* context;              // the caller's: io's packet of an open
+    KPROCESSOR_MODE mode;     // whose rights count
+    ULONG attributes;         // OBJ_*
+    UNICODE_STRING complete;  // the whole name, for reading
+    UNICODE_STRING remaining; // what follows the object's own name: empty, or it begins with a backslash
+    void* context;            // the caller's: io's packet of an open
     PSECURITY_QUALITY_OF_SERVICE quality_of_service;
     // A parse procedure that returns STATUS_REPARSE sets this to the absolute name to go on with, in pool memory, which the
     // object manager frees.
@@ -99,7 +99,8 @@ struct _OBJECT_TYPE {
     // Opens what the rest of a name means. Success: *result is referenced. The object may be one of another type.
     NTSTATUS (*parse)(dirql::ob::ParseRequest&, void** result) noexcept = nullptr;
     // As ObQueryNameString, for objects that know their names better than the namespace.
-    NTSTATUS (*query_name)(void* object, bool has_name, POBJECT_NAME_INFORMATION information, ULONG length, PULONG needed) noexcept = nullptr;
+    NTSTATUS(*query_name)
+    (void* object, bool has_name, POBJECT_NAME_INFORMATION information, ULONG length, PULONG needed) noexcept = nullptr;
 };
 
 namespace dirql::ob {
@@ -107,15 +108,19 @@ namespace dirql::ob {
 using ObjectType = _OBJECT_TYPE;
 
 // A type's own rights behind GENERIC_READ and so on; the standard ones are added.
-inline constexpr GENERIC_MAPPING standard_mapping(ACCESS_MASK read, ACCESS_MASK write, ACCESS_MASK execute, ACCESS_MASK all) noexcept {
+inline constexpr GENERIC_MAPPING standard_mapping(ACCESS_MASK read, ACCESS_MASK write, ACCESS_MASK execute,
+                                                  ACCESS_MASK all) noexcept {
     constexpr ACCESS_MASK standard = STANDARD_RIGHTS_READ; // the same for writing and executing
     return {standard | read, standard | write, standard | execute, all};
 }
 
 } // namespace dirql::ob
 
-// Defines the variable `Name` that drivers read, as *Name, for a type descriptor. At global scope.
-#define DIRQL_OBJECT_TYPE_EXPORT(Name, descriptor)                                                                          \
-    static POBJECT_TYPE const dirql_##Name = const_cast<POBJECT_TYPE>(&(descriptor));                                       \
-    extern "C" POBJECT_TYPE* Name;                                                                                          \
-    POBJECT_TYPE* Name = const_cast<POBJECT_TYPE*>(&dirql_##Name);
+// Defines the variable `Name` that drivers read, as *Name, for a type descriptor. At global scope. The headers declare it without
+// const; here it is constant, under that symbol, for it belongs to all machines.
+#define DIRQL_OBJECT_TYPE_EXPORT(Name, descriptor) \
+    static POBJECT_TYPE const dirql_value_of_##Name = const_cast<POBJECT_TYPE>(&(descriptor)); \
+    extern "C" { \
+    extern __attribute__((visibility("default"))) POBJECT_TYPE* const dirql_variable_##Name asm(#Name); \
+    POBJECT_TYPE* const dirql_variable_##Name = const_cast<POBJECT_TYPE*>(&dirql_value_of_##Name); \
+    }

@@ -16,8 +16,8 @@ ACCESS_STATE access_state(const ObjectType* type, ACCESS_MASK access, const UNIC
     return state;
 }
 
-NTSTATUS look_up(const CapturedAttributes& captured, const UNICODE_STRING& name, const ObjectType* type, KPROCESSOR_MODE mode,
-                 ACCESS_STATE& access, void* parse_context, void** found) noexcept {
+NTSTATUS look_up(const CapturedAttributes& captured, const UNICODE_STRING& name, const ObjectType* type,
+                 KPROCESSOR_MODE mode, ACCESS_STATE& access, void* parse_context, void** found) noexcept {
     void* root = nullptr;
     if (captured.root != nullptr) {
         const NTSTATUS status = reference_by_handle(captured.root, 0, nullptr, mode, &root);
@@ -40,8 +40,8 @@ NTSTATUS look_up(const CapturedAttributes& captured, const UNICODE_STRING& name,
 
 } // namespace
 
-NTSTATUS open_by_name(const OBJECT_ATTRIBUTES* attributes, const ObjectType* type, KPROCESSOR_MODE mode, ACCESS_MASK access,
-                      void* parse_context, HANDLE* handle) noexcept {
+NTSTATUS open_by_name(const OBJECT_ATTRIBUTES* attributes, const ObjectType* type, KPROCESSOR_MODE mode,
+                      ACCESS_MASK access, void* parse_context, HANDLE* handle) noexcept {
     if (attributes == nullptr) return STATUS_INVALID_PARAMETER;
     CapturedAttributes captured;
     NTSTATUS status = captured.capture(attributes, mode);

@@ -6,7 +6,8 @@
 namespace dirql::ob {
 
 consteval ULONG pool_tag(const char (&text)[5]) {
-    return static_cast<ULONG>(text[0]) | static_cast<ULONG>(text[1]) << 8 | static_cast<ULONG>(text[2]) << 16 | static_cast<ULONG>(text[3]) << 24;
+    return static_cast<ULONG>(text[0]) | static_cast<ULONG>(text[1]) << 8 | static_cast<ULONG>(text[2]) << 16 |
+           static_cast<ULONG>(text[3]) << 24;
 }
 
 // All of it is nonpaged: objects may go at DISPATCH_LEVEL, and with them their names.

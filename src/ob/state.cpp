@@ -46,7 +46,8 @@ Directory* make_root() noexcept {
 }
 
 bool make_directories(State& state) noexcept {
-    for (const auto* path : {u"\\ObjectTypes", u"\\Device", u"\\Driver", u"\\FileSystem", u"\\BaseNamedObjects", u"\\Callback", u"\\KernelObjects"}) {
+    for (const auto* path : {u"\\ObjectTypes", u"\\Device", u"\\Driver", u"\\FileSystem", u"\\BaseNamedObjects",
+                             u"\\Callback", u"\\KernelObjects"}) {
         if (make_directory(path) == nullptr) return false;
     }
     state.dos_devices = make_directory(u"\\GLOBAL??");
@@ -59,7 +60,8 @@ bool make_links() noexcept {
         std::u16string_view name;
         std::u16string_view target;
     };
-    for (const Link& link : {Link{u"\\DosDevices", u"\\??"}, Link{u"\\GLOBAL??\\Global", u"\\GLOBAL??"}, Link{u"\\GLOBAL??\\GLOBALROOT", u""}}) {
+    for (const Link& link : {Link{u"\\DosDevices", u"\\??"}, Link{u"\\GLOBAL??\\Global", u"\\GLOBAL??"},
+                             Link{u"\\GLOBAL??\\GLOBALROOT", u""}}) {
         if (!NT_SUCCESS(create_symbolic_link(counted(link.name), counted(link.target)))) return false;
     }
     return true;
@@ -80,7 +82,8 @@ bool register_type(ke::Machine& machine, const ObjectType& type) noexcept {
     char16_t path[64] = u"\\ObjectTypes\\";
     const std::size_t prefix = std::u16string_view(path).size();
     type.name.copy(path + prefix, std::size(path) - prefix);
-    auto* body = static_cast<const ObjectType**>(make_permanent(type_type, sizeof(const ObjectType*), {path, prefix + type.name.size()}));
+    auto* body = static_cast<const ObjectType**>(
+        make_permanent(type_type, sizeof(const ObjectType*), {path, prefix + type.name.size()}));
     if (body == nullptr) return false;
     *body = &type;
     return true;

@@ -22,11 +22,11 @@ struct TypeState {
 struct State {
     TypeState types[static_cast<unsigned>(TypeIndex::count)];
     Directory* root;
-    Directory* dos_devices;   // \GLOBAL??, which \?? is another name of
+    Directory* dos_devices; // \GLOBAL??, which \?? is another name of
     HandleTable* kernel_handles;
     ke::Process* system_process;
-    KEVENT always_signalled;  // what a wait for an object without dispatcher header waits for
-    ObjectHeader* to_delete;  // last in, first out; a worker empties it
+    KEVENT always_signalled; // what a wait for an object without dispatcher header waits for
+    ObjectHeader* to_delete; // last in, first out; a worker empties it
     ex::KernelWork delete_work;
     bool delete_queued;
 };

@@ -36,7 +36,8 @@ void destroy_link(void* object) noexcept { free_pool_string(static_cast<Symbolic
 
 NTSTATUS set_target(SymbolicLink& link, std::u16string_view target) noexcept {
     link.target = copy_to_pool(target);
-    link.creation_time.QuadPart = ke::boot_system_time + static_cast<LONGLONG>(ke::current_machine().time() / ke::ns_per_tick);
+    link.creation_time.QuadPart =
+        ke::boot_system_time + static_cast<LONGLONG>(ke::current_machine().time() / ke::ns_per_tick);
     return link.target.Buffer == nullptr ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS;
 }
 
@@ -53,8 +54,8 @@ constinit const ObjectType symbolic_link_type{
     .parse = parse_link,
 };
 
-NTSTATUS make_link(const OBJECT_ATTRIBUTES* attributes, KPROCESSOR_MODE mode, std::u16string_view target, ACCESS_MASK access,
-                   HANDLE* handle) noexcept {
+NTSTATUS make_link(const OBJECT_ATTRIBUTES* attributes, KPROCESSOR_MODE mode, std::u16string_view target,
+                   ACCESS_MASK access, HANDLE* handle) noexcept {
     void* body = nullptr;
     NTSTATUS status = create_object(symbolic_link_type, attributes, mode, sizeof(SymbolicLink), &body);
     if (!NT_SUCCESS(status)) return status;
@@ -68,8 +69,8 @@ NTSTATUS make_link(const OBJECT_ATTRIBUTES* attributes, KPROCESSOR_MODE mode, st
 
 NTSTATUS create_symbolic_link(const UNICODE_STRING& name, const UNICODE_STRING& target) noexcept {
     OBJECT_ATTRIBUTES attributes;
-    InitializeObjectAttributes(&attributes, const_cast<PUNICODE_STRING>(&name), OBJ_CASE_INSENSITIVE | OBJ_PERMANENT | OBJ_KERNEL_HANDLE,
-                               nullptr, nullptr);
+    InitializeObjectAttributes(&attributes, const_cast<PUNICODE_STRING>(&name),
+                               OBJ_CASE_INSENSITIVE | OBJ_PERMANENT | OBJ_KERNEL_HANDLE, nullptr, nullptr);
     HANDLE handle = nullptr;
     const NTSTATUS status = make_link(&attributes, KernelMode, view(target), all_access, &handle);
     if (NT_SUCCESS(status)) close(handle, KernelMode);
@@ -78,7 +79,8 @@ NTSTATUS create_symbolic_link(const UNICODE_STRING& name, const UNICODE_STRING& 
 
 NTSTATUS delete_symbolic_link(const UNICODE_STRING& name) noexcept {
     void* link = nullptr;
-    const NTSTATUS status = reference_by_name(name, OBJ_CASE_INSENSITIVE, DELETE, &symbolic_link_type, KernelMode, nullptr, &link);
+    const NTSTATUS status =
+        reference_by_name(name, OBJ_CASE_INSENSITIVE, DELETE, &symbolic_link_type, KernelMode, nullptr, &link);
     if (!NT_SUCCESS(status)) return status;
     make_temporary(link);
     dereference(link);

@@ -20,7 +20,8 @@ namespace dirql::ob {
     return begin + bytes >= begin && begin + bytes <= ke::halves().system;
 }
 
-[[nodiscard]] inline NTSTATUS copy_bytes_in(void* to, const void* from, std::size_t bytes, KPROCESSOR_MODE mode) noexcept {
+[[nodiscard]] inline NTSTATUS copy_bytes_in(void* to, const void* from, std::size_t bytes,
+                                            KPROCESSOR_MODE mode) noexcept {
     if (mode == KernelMode) {
         std::memcpy(to, from, bytes);
         return STATUS_SUCCESS;
@@ -28,7 +29,8 @@ namespace dirql::ob {
     return in_user_range(from, bytes) && ke::copy_guarded(to, from, bytes) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 }
 
-[[nodiscard]] inline NTSTATUS copy_bytes_out(void* to, const void* from, std::size_t bytes, KPROCESSOR_MODE mode) noexcept {
+[[nodiscard]] inline NTSTATUS copy_bytes_out(void* to, const void* from, std::size_t bytes,
+                                             KPROCESSOR_MODE mode) noexcept {
     if (mode == KernelMode) {
         std::memcpy(to, from, bytes);
         return STATUS_SUCCESS;

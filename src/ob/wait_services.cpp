@@ -77,7 +77,8 @@ NTSTATUS wait_single(HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER* time
     return status;
 }
 
-NTSTATUS wait_multiple(ULONG count, const HANDLE* handles, WAIT_TYPE type, BOOLEAN alertable, const LARGE_INTEGER* timeout) noexcept {
+NTSTATUS wait_multiple(ULONG count, const HANDLE* handles, WAIT_TYPE type, BOOLEAN alertable,
+                       const LARGE_INTEGER* timeout) noexcept {
     const KPROCESSOR_MODE mode = previous_mode();
     if (count == 0 || count > MAXIMUM_WAIT_OBJECTS) return STATUS_INVALID_PARAMETER_1;
     if (type != WaitAny && type != WaitAll) return STATUS_INVALID_PARAMETER_3;
@@ -90,7 +91,8 @@ NTSTATUS wait_multiple(ULONG count, const HANDLE* handles, WAIT_TYPE type, BOOLE
     if (!NT_SUCCESS(status)) return status;
     if (type == WaitAll && objects.has_duplicates()) return STATUS_INVALID_PARAMETER_MIX;
     KWAIT_BLOCK blocks[MAXIMUM_WAIT_OBJECTS];
-    return KeWaitForMultipleObjects(objects.count(), objects.objects(), type, UserRequest, mode, alertable, limit.get(), blocks);
+    return KeWaitForMultipleObjects(objects.count(), objects.objects(), type, UserRequest, mode, alertable, limit.get(),
+                                    blocks);
 }
 
 } // namespace
@@ -107,7 +109,8 @@ NTSTATUS NTAPI NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_IN
     });
 }
 
-NTSTATUS NTAPI NtWaitForMultipleObjects(ULONG HandleCount, PHANDLE Handles, WAIT_TYPE WaitType, BOOLEAN Alertable, PLARGE_INTEGER Timeout) {
+NTSTATUS NTAPI NtWaitForMultipleObjects(ULONG HandleCount, PHANDLE Handles, WAIT_TYPE WaitType, BOOLEAN Alertable,
+                                        PLARGE_INTEGER Timeout) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtWaitForMultipleObjects);
         return ob::wait_multiple(HandleCount, Handles, WaitType, Alertable, Timeout);
@@ -119,7 +122,8 @@ NTSTATUS NTAPI ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_IN
     return NtWaitForSingleObject(Handle, Alertable, Timeout);
 }
 
-NTSTATUS NTAPI ZwWaitForMultipleObjects(ULONG HandleCount, PHANDLE Handles, WAIT_TYPE WaitType, BOOLEAN Alertable, PLARGE_INTEGER Timeout) {
+NTSTATUS NTAPI ZwWaitForMultipleObjects(ULONG HandleCount, PHANDLE Handles, WAIT_TYPE WaitType, BOOLEAN Alertable,
+                                        PLARGE_INTEGER Timeout) {
     const ke::KernelModeCaller caller;
     return NtWaitForMultipleObjects(HandleCount, Handles, WaitType, Alertable, Timeout);
 }

@@ -41,7 +41,8 @@ struct Request {
     ULONG options;
 };
 
-NTSTATUS make_duplicate(const Request& request, ke::Process& source_process, KPROCESSOR_MODE mode, HANDLE& made) noexcept {
+NTSTATUS make_duplicate(const Request& request, ke::Process& source_process, KPROCESSOR_MODE mode,
+                        HANDLE& made) noexcept {
     void* body = nullptr;
     OBJECT_HANDLE_INFORMATION source{};
     NTSTATUS status = ob::reference_in_process(source_process, request.source, mode, &body, source);
@@ -51,7 +52,8 @@ NTSTATUS make_duplicate(const Request& request, ke::Process& source_process, KPR
     if (NT_SUCCESS(status)) {
         const bool same = (request.options & DUPLICATE_SAME_ACCESS) != 0;
         const ACCESS_MASK granted = same ? source.GrantedAccess : ob::granted_access(ob::type_of(body), request.access);
-        ULONG attributes = (request.options & DUPLICATE_SAME_ATTRIBUTES) != 0 ? source.HandleAttributes : request.attributes;
+        ULONG attributes =
+            (request.options & DUPLICATE_SAME_ATTRIBUTES) != 0 ? source.HandleAttributes : request.attributes;
         if (mode != KernelMode) attributes &= ~ULONG{OBJ_KERNEL_HANDLE};
         status = ob::create_handle(*target, body, granted, attributes, ob::OpenReason::duplicate, &made);
     }
@@ -84,19 +86,21 @@ using namespace dirql;
 
 extern "C" {
 
-NTSTATUS NTAPI NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE TargetProcessHandle, PHANDLE TargetHandle,
-                                 ACCESS_MASK DesiredAccess, ULONG HandleAttributes, ULONG Options) {
+NTSTATUS NTAPI NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE TargetProcessHandle,
+                                 PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG HandleAttributes,
+                                 ULONG Options) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtDuplicateObject);
-        return ps::duplicate(
-            {SourceProcessHandle, SourceHandle, TargetProcessHandle, TargetHandle, DesiredAccess, HandleAttributes, Options});
+        return ps::duplicate({SourceProcessHandle, SourceHandle, TargetProcessHandle, TargetHandle, DesiredAccess,
+                              HandleAttributes, Options});
     });
 }
 
-NTSTATUS NTAPI ZwDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE TargetProcessHandle, PHANDLE TargetHandle,
-                                 ACCESS_MASK DesiredAccess, ULONG HandleAttributes, ULONG Options) {
+NTSTATUS NTAPI ZwDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE TargetProcessHandle,
+                                 PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG HandleAttributes,
+                                 ULONG Options) {
     const ke::KernelModeCaller caller;
-    return NtDuplicateObject(SourceProcessHandle, SourceHandle, TargetProcessHandle, TargetHandle, DesiredAccess, HandleAttributes,
-                             Options);
+    return NtDuplicateObject(SourceProcessHandle, SourceHandle, TargetProcessHandle, TargetHandle, DesiredAccess,
+                             HandleAttributes, Options);
 }
 }

@@ -10,7 +10,8 @@ inline constexpr std::int16_t system_thread_regions = -1;
 
 // A thread object that is initialised and not started, with the creator's reference. Null when memory is short, the attributes are
 // bad, or the process has ended.
-[[nodiscard]] ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attributes, const ke::ThreadStart& start) noexcept;
+[[nodiscard]] ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attributes,
+                                      const ke::ThreadStart& start) noexcept;
 
 // Makes it ready to run. It has a reference to itself until it has ended and is reaped.
 void launch_thread(ke::Thread& thread) noexcept;

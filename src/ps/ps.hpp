@@ -28,17 +28,23 @@ struct ProcessObject {
 struct ThreadObject {
     ke::Thread thread;
     bool terminating;
-    bool has_system_affinity;    // KeSetSystemAffinityThread
-    KAFFINITY user_affinity;     // its own, meanwhile
+    bool has_system_affinity; // KeSetSystemAffinityThread
+    KAFFINITY user_affinity;  // its own, meanwhile
     LARGE_INTEGER create_time;
     LARGE_INTEGER exit_time;
 };
 static_assert(offsetof(ProcessObject, process) == 0);
 
-[[nodiscard]] inline ProcessObject& object_of(ke::Process& process) noexcept { return reinterpret_cast<ProcessObject&>(process); }
-[[nodiscard]] inline ThreadObject& object_of(ke::Thread& thread) noexcept { return reinterpret_cast<ThreadObject&>(thread); }
+[[nodiscard]] inline ProcessObject& object_of(ke::Process& process) noexcept {
+    return reinterpret_cast<ProcessObject&>(process);
+}
+[[nodiscard]] inline ThreadObject& object_of(ke::Thread& thread) noexcept {
+    return reinterpret_cast<ThreadObject&>(thread);
+}
 [[nodiscard]] inline PETHREAD as_ethread(ke::Thread* thread) noexcept { return reinterpret_cast<PETHREAD>(thread); }
-[[nodiscard]] inline PEPROCESS as_eprocess(ke::Process* process) noexcept { return reinterpret_cast<PEPROCESS>(process); }
+[[nodiscard]] inline PEPROCESS as_eprocess(ke::Process* process) noexcept {
+    return reinterpret_cast<PEPROCESS>(process);
+}
 
 [[nodiscard]] CLIENT_ID client_id_of(const ke::Thread& thread) noexcept;
 
@@ -58,12 +64,7 @@ void set_io_rundown(ke::Machine& machine, void (*rundown)(ke::Thread&)) noexcept
                                                     void (*body)(void* context), void* context) noexcept;
 
 // A thread of the kernel in this process, ready to run. The caller owns a reference. Null when memory is exhausted.
-[[nodiscard]] ke::Thread* create_system_thread(ke::Machine& machine, ke::Process& process, const char* name, PKSTART_ROUTINE routine,
-                                               void* context, KPRIORITY priority) noexcept;
+[[nodiscard]] ke::Thread* create_system_thread(ke::Machine& machine, ke::Process& process, const char* name,
+                                               PKSTART_ROUTINE routine, void* context, KPRIORITY priority) noexcept;
 
 } // namespace dirql::ps
-
-extern "C" {
-// What the name PsInitialSystemProcess stands for: the system process of the machine that runs.
-NTKERNELAPI PEPROCESS NTAPI dirql_initial_system_process(VOID);
-}

@@ -24,7 +24,8 @@ namespace {
 [[noreturn]] void bad_exit(const ke::Thread& thread, const KAPC* pending, const char* rule) noexcept {
     const auto regions = static_cast<std::int64_t>(thread.kernel_apc_disable) + thread.special_apc_disable;
     ke::bug_check(KERNEL_APC_PENDING_DURING_EXIT, ke::parameter(pending), static_cast<std::uint64_t>(regions),
-                  ke::current_processor()->irql, 0, {.rule = rule, .document = "Bug Check 0x20: KERNEL_APC_PENDING_DURING_EXIT"});
+                  ke::current_processor()->irql, 0,
+                  {.rule = rule, .document = "Bug Check 0x20: KERNEL_APC_PENDING_DURING_EXIT"});
 }
 
 // The region that a system thread was started in ends here, and the APCs that it held back are delivered.
@@ -32,7 +33,8 @@ void leave_first_region(ke::Thread& thread) noexcept {
     if (ke::current_processor()->irql != PASSIVE_LEVEL) bad_exit(thread, nullptr, "a thread ended above PASSIVE_LEVEL");
     const std::int16_t at_start = thread.is_system != 0 ? system_thread_regions : 0;
     if (thread.kernel_apc_disable != at_start || thread.special_apc_disable != 0) {
-        bad_exit(thread, nullptr, "a thread ended inside a critical or guarded region, or left one that it had not entered");
+        bad_exit(thread, nullptr,
+                 "a thread ended inside a critical or guarded region, or left one that it had not entered");
     }
     if (std::exchange(thread.kernel_apc_disable, 0) == 0) return;
     ke::check_apcs_after_region(thread);
@@ -46,7 +48,9 @@ KAPC* take_apc(LIST_ENTRY& queue) noexcept {
     return apc;
 }
 
-ke::RundownRoutine rundown_of(const KAPC& apc) noexcept { return reinterpret_cast<ke::RundownRoutine>(apc.Reserved[1]); }
+ke::RundownRoutine rundown_of(const KAPC& apc) noexcept {
+    return reinterpret_cast<ke::RundownRoutine>(apc.Reserved[1]);
+}
 
 // An APC without a rundown routine is a block of pool that nobody else will free.
 void run_down_apcs(ke::Thread& thread) noexcept {

@@ -10,6 +10,7 @@
 #endif
 
 extern "C" {
-NTKERNELAPI NTSTATUS NTAPI NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE TargetProcessHandle,
-                                             PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG HandleAttributes, ULONG Options);
+NTKERNELAPI NTSTATUS NTAPI NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle,
+                                             HANDLE TargetProcessHandle, PHANDLE TargetHandle,
+                                             ACCESS_MASK DesiredAccess, ULONG HandleAttributes, ULONG Options);
 }

@@ -58,6 +58,8 @@ bool initialize(ke::Machine& machine) noexcept {
     return true;
 }
 
-void set_io_rundown(ke::Machine& machine, void (*rundown)(ke::Thread&)) noexcept { state_of(machine).io_rundown = rundown; }
+void set_io_rundown(ke::Machine& machine, void (*rundown)(ke::Thread&)) noexcept {
+    state_of(machine).io_rundown = rundown;
+}
 
 } // namespace dirql::ps

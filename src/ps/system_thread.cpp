@@ -55,7 +55,8 @@ NTSTATUS create_driver_thread(PHANDLE handle, ACCESS_MASK access, const OBJECT_A
     ke::Process* process = nullptr;
     NTSTATUS status = target_process(machine, process_handle, process);
     if (!NT_SUCCESS(status)) return status;
-    ke::Thread* thread = make_thread(machine, &attributes, {"System thread", process, normal_base_priority, routine, context, nullptr});
+    ke::Thread* thread =
+        make_thread(machine, &attributes, {"System thread", process, normal_base_priority, routine, context, nullptr});
     status = thread == nullptr ? STATUS_INSUFFICIENT_RESOURCES : start_with_handle(*thread, access, handle, client_id);
     ob::dereference(process);
     return status;
@@ -80,11 +81,12 @@ using namespace dirql;
 
 extern "C" {
 
-NTSTATUS NTAPI PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ProcessHandle,
-                                    PCLIENT_ID ClientId, PKSTART_ROUTINE StartRoutine, PVOID StartContext) {
+NTSTATUS NTAPI PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                                    HANDLE ProcessHandle, PCLIENT_ID ClientId, PKSTART_ROUTINE StartRoutine,
+                                    PVOID StartContext) {
     DIRQL_DOOR(PsCreateSystemThread);
-    const NTSTATUS status =
-        ps::create_driver_thread(ThreadHandle, DesiredAccess, ObjectAttributes, ProcessHandle, ClientId, StartRoutine, StartContext);
+    const NTSTATUS status = ps::create_driver_thread(ThreadHandle, DesiredAccess, ObjectAttributes, ProcessHandle,
+                                                     ClientId, StartRoutine, StartContext);
     ke::reschedule_if_asked();
     return status;
 }

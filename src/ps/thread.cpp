@@ -24,13 +24,17 @@ void destroy_thread(void* body) noexcept {
     if (thread.kernel_stack_low != nullptr) ke::release_thread_stacks(machine, thread); // it never ran
     if (thread.process == nullptr) return;
     if (thread.process_entry.Flink != nullptr) RemoveEntryList(&thread.process_entry);
-    if (thread.user_stack_low != nullptr) mm::free_user_stack(*thread.process, thread.user_stack_low);
+    if (thread.user_stack_low != nullptr) {
+        ke::sanitizer::forget_stack(thread.user_stack_low, thread.user_stack_top);
+        mm::free_user_stack(*thread.process, thread.user_stack_low);
+    }
     ob::dereference(thread.process);
 }
 
 bool make_user_stack(const ke::Machine& machine, ke::Process& process, ke::Thread& thread) noexcept {
     const std::size_t asked = machine.options.user_stack_size;
-    return mm::allocate_user_stack(process, asked == 0 ? default_user_stack : asked, thread.user_stack_low, thread.user_stack_top);
+    return mm::allocate_user_stack(process, asked == 0 ? default_user_stack : asked, thread.user_stack_low,
+                                   thread.user_stack_top);
 }
 
 } // namespace
@@ -45,10 +49,12 @@ constinit const ob::ObjectType thread_type{
     .destroy = destroy_thread,
 };
 
-ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attributes, const ke::ThreadStart& start) noexcept {
+ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attributes,
+                        const ke::ThreadStart& start) noexcept {
     if (object_of(*start.process).exiting) return nullptr;
     void* body = nullptr;
-    if (!NT_SUCCESS(ob::create_object(thread_type, attributes, KernelMode, sizeof(ThreadObject), &body))) return nullptr;
+    if (!NT_SUCCESS(ob::create_object(thread_type, attributes, KernelMode, sizeof(ThreadObject), &body)))
+        return nullptr;
     auto& object = *static_cast<ThreadObject*>(body);
     const bool made = (start.user_body == nullptr || make_user_stack(machine, *start.process, object.thread)) &&
                       ke::initialize_thread(machine, object.thread, start);
@@ -80,8 +86,8 @@ ke::Thread* create_application_thread(ke::Machine& machine, ke::Process& process
     return thread;
 }
 
-ke::Thread* create_system_thread(ke::Machine& machine, ke::Process& process, const char* name, PKSTART_ROUTINE routine, void* context,
-                                 KPRIORITY priority) noexcept {
+ke::Thread* create_system_thread(ke::Machine& machine, ke::Process& process, const char* name, PKSTART_ROUTINE routine,
+                                 void* context, KPRIORITY priority) noexcept {
     ke::Thread* thread = make_thread(machine, nullptr, {name, &process, priority, routine, context, nullptr});
     if (thread != nullptr) launch_thread(*thread);
     return thread;
@@ -90,7 +96,8 @@ ke::Thread* create_system_thread(ke::Machine& machine, ke::Process& process, con
 // ex starts it, so what launch_thread does is done here.
 ke::Thread* make_worker_thread(ke::Machine& machine, const ke::ThreadStart& start) noexcept {
     ke::Thread* thread = make_thread(machine, nullptr, start);
-    if (thread != nullptr) ++object_of(*thread->process).live_threads; // the creator's reference is the one of the running thread
+    if (thread != nullptr)
+        ++object_of(*thread->process).live_threads; // the creator's reference is the one of the running thread
     return thread;
 }
 

@@ -49,6 +49,7 @@ headers_in() {
 for header in $(headers_in "$include/km" '*.h') $(headers_in "$include/shared" '*.h'); do
     case $header in
     dirql_km/strsafe_family.h | dirql_km/strsafe_unicode.h) continue ;; # parts of ntstrsafe.h
+    pshpack?.h | poppack.h) continue ;;                                  # halves of a pair
     esac
     drivers_header "$header"
     host_header "$header"

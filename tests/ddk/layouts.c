@@ -1,7 +1,7 @@
 /* Sizes and offsets of public structures on x64 NT. Nothing runs: it compiles, or a line of the lists is untrue.
  *
- * Compiled as C and as C++ by gcc and clang with our headers, and by mingw-w64's compiler with the ReactOS DDK headers
- * that it brings (DIRQL_MINGW), an independent statement of the same facts. The _HERE lines are not in those headers,
+ * Compiled as C and as C++ by gcc and clang with our headers, and by mingw-w64's compiler with the DDK headers that
+ * it brings (DIRQL_MINGW), an independent statement of the same facts. The _HERE lines are not in those headers,
  * or differ there: the differences, with their reasons, are in mingw_differences.c. */
 #include <ntifs.h>
 

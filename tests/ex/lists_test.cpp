@@ -73,7 +73,8 @@ TEST_CASE("sequenced lists are last in, first out, and count", "[lists]") {
         InitializeSListHead(&list);
         CHECK(InterlockedPopEntrySList(&list) == nullptr);
         CHECK(QueryDepthSList(&list) == 0);
-        for (int i = 0; i < 5; ++i) CHECK(InterlockedPushEntrySList(&list, &entries[i]) == (i == 0 ? nullptr : &entries[i - 1]));
+        for (int i = 0; i < 5; ++i)
+            CHECK(InterlockedPushEntrySList(&list, &entries[i]) == (i == 0 ? nullptr : &entries[i - 1]));
         CHECK(QueryDepthSList(&list) == 5);
         CHECK(InterlockedPopEntrySList(&list) == &entries[4]);
         CHECK(QueryDepthSList(&list) == 4);
@@ -108,6 +109,7 @@ TEST_CASE("a sequenced list's head must be aligned", "[lists]") {
     KernelFixture kernel;
     (void)kernel.run([&] {
         alignas(16) unsigned char room[48];
-        CHECK(test::status_raised_by([&] { InitializeSListHead(reinterpret_cast<PSLIST_HEADER>(room + 8)); }) == STATUS_DATATYPE_MISALIGNMENT);
+        CHECK(test::status_raised_by([&] { InitializeSListHead(reinterpret_cast<PSLIST_HEADER>(room + 8)); }) ==
+              STATUS_DATATYPE_MISALIGNMENT);
     });
 }

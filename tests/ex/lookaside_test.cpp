@@ -68,9 +68,12 @@ TEST_CASE("lists of the newer kind", "[lookaside]") {
     KernelFixture kernel;
     const ke::Stop stop = kernel.run([&] {
         LOOKASIDE_LIST_EX list;
-        CHECK(ExInitializeLookasideListEx(&list, nullptr, nullptr, static_cast<POOL_TYPE>(99), 0, 64, tag, 0) == STATUS_INVALID_PARAMETER_4);
-        CHECK(ExInitializeLookasideListEx(&list, nullptr, nullptr, PagedPool, 0x10, 64, tag, 0) == STATUS_INVALID_PARAMETER_5);
-        CHECK(ExInitializeLookasideListEx(&list, nullptr, nullptr, PagedPool, 3, 64, tag, 0) == STATUS_INVALID_PARAMETER_5);
+        CHECK(ExInitializeLookasideListEx(&list, nullptr, nullptr, static_cast<POOL_TYPE>(99), 0, 64, tag, 0) ==
+              STATUS_INVALID_PARAMETER_4);
+        CHECK(ExInitializeLookasideListEx(&list, nullptr, nullptr, PagedPool, 0x10, 64, tag, 0) ==
+              STATUS_INVALID_PARAMETER_5);
+        CHECK(ExInitializeLookasideListEx(&list, nullptr, nullptr, PagedPool, 3, 64, tag, 0) ==
+              STATUS_INVALID_PARAMETER_5);
         CHECK(ExInitializeLookasideListEx(&list, nullptr, nullptr, NonPagedPoolNx, 0, 64, tag, 0) == STATUS_SUCCESS);
         const std::size_t before = ex::pool_totals().blocks;
         void* block = ExAllocateFromLookasideListEx(&list);

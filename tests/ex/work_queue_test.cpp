@@ -30,11 +30,12 @@ struct Job {
 
 TEST_CASE("a work item runs on a system thread of its queue's priority", "[work]") {
     KernelFixture kernel;
-    const auto [type, priority] = GENERATE(table<WORK_QUEUE_TYPE, int>({{CriticalWorkQueue, 13},
-                                                                        {DelayedWorkQueue, 12},
-                                                                        {HyperCriticalWorkQueue, 15},
-                                                                        {BackgroundWorkQueue, 7},
-                                                                        {static_cast<WORK_QUEUE_TYPE>(CustomPriorityWorkQueue + 5), 5}}));
+    const auto [type, priority] =
+        GENERATE(table<WORK_QUEUE_TYPE, int>({{CriticalWorkQueue, 13},
+                                              {DelayedWorkQueue, 12},
+                                              {HyperCriticalWorkQueue, 15},
+                                              {BackgroundWorkQueue, 7},
+                                              {static_cast<WORK_QUEUE_TYPE>(CustomPriorityWorkQueue + 5), 5}}));
     const WORK_QUEUE_TYPE queue = type;
     const int expected = priority;
     const ke::Stop stop = kernel.run([&] {
@@ -191,7 +192,8 @@ TEST_CASE("misuse of work items", "[work][bugcheck]") {
     }
     SECTION("queued twice") {
         stop = kernel.run([&] {
-            ExInitializeWorkItem(&item, [](PVOID) {}, nullptr);
+            ExInitializeWorkItem(
+                &item, [](PVOID) {}, nullptr);
             KeRaiseIrqlToDpcLevel();
             ExQueueWorkItem(&item, DelayedWorkQueue);
             ExQueueWorkItem(&item, DelayedWorkQueue);
@@ -203,7 +205,8 @@ TEST_CASE("misuse of work items", "[work][bugcheck]") {
     }
     SECTION("a queue that there is not") {
         stop = kernel.run([&] {
-            ExInitializeWorkItem(&item, [](PVOID) {}, nullptr);
+            ExInitializeWorkItem(
+                &item, [](PVOID) {}, nullptr);
             ExQueueWorkItem(&item, MaximumWorkQueue);
         });
         CHECK(stop.code == WORKER_INVALID);
@@ -223,7 +226,8 @@ TEST_CASE("misuse of work items", "[work][bugcheck]") {
         stop = kernel.run([&] {
             block = ExAllocatePoolWithTag(NonPagedPool, 64, 1);
             auto* queued = static_cast<PWORK_QUEUE_ITEM>(block);
-            ExInitializeWorkItem(queued, [](PVOID) {}, nullptr);
+            ExInitializeWorkItem(
+                queued, [](PVOID) {}, nullptr);
             KeRaiseIrqlToDpcLevel();
             ExQueueWorkItem(queued, DelayedWorkQueue);
             ExFreePool(block);

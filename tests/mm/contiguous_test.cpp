@@ -26,15 +26,18 @@ TEST_CASE("contiguous memory lies where the device can reach it", "[contiguous]"
         CHECK(where(plain) % PAGE_SIZE == 0);
         CHECK(where(static_cast<std::byte*>(plain) + 8192) == where(plain) + 8192);
         std::memset(plain, 1, 10000);
-        void* high = MmAllocateContiguousMemorySpecifyCache(10000, physical(32 << 20), physical(~0ull), physical(0), MmNonCached);
+        void* high = MmAllocateContiguousMemorySpecifyCache(10000, physical(32 << 20), physical(~0ull), physical(0),
+                                                            MmNonCached);
         CHECK(where(high) >= 32 << 20);
         std::vector<void*> bounded;
         for (int i = 0; i < 20; ++i) {
-            bounded.push_back(MmAllocateContiguousMemorySpecifyCache(0x3000, physical(0), physical(~0ull), physical(0x10000), MmCached));
+            bounded.push_back(MmAllocateContiguousMemorySpecifyCache(0x3000, physical(0), physical(~0ull),
+                                                                     physical(0x10000), MmCached));
             CHECK(where(bounded.back()) / 0x10000 == (where(bounded.back()) + 0x2FFF) / 0x10000);
         }
         CHECK(MmAllocateContiguousMemory(10000, physical(100)) == nullptr);
-        CHECK(MmAllocateContiguousMemorySpecifyCache(0x3000, physical(0), physical(~0ull), physical(0x1000), MmCached) == nullptr);
+        CHECK(MmAllocateContiguousMemorySpecifyCache(0x3000, physical(0), physical(~0ull), physical(0x1000),
+                                                     MmCached) == nullptr);
         CHECK(MmAllocateContiguousMemory(0, physical(~0ull)) == nullptr);
         CHECK(MmAllocateContiguousMemory(~SIZE_T{0}, physical(~0ull)) == nullptr);
         MmFreeContiguousMemory(plain);

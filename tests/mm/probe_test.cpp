@@ -19,7 +19,8 @@ TEST_CASE("the limits of the halves", "[probe]") {
     CHECK(MmUserProbeAddress == ke::halves().system - 0x10000);
     CHECK(MmHighestUserAddress == at(MmUserProbeAddress - 1));
     CHECK(MmSystemRangeStart == at(ke::halves().system));
-    CHECK(MmUserProbeAddress > ke::halves().user + ke::slot_size * ke::max_slots - 1);
+    CHECK(MmUserProbeAddress >=
+          ke::halves().user + ke::slot_size * ke::max_slots - mm::arena_size + mm::Arena::usable); // all arenas
 }
 
 TEST_CASE("ProbeForRead looks at range and alignment, and touches nothing", "[probe]") {
@@ -79,7 +80,8 @@ TEST_CASE("copies from and to the user half", "[probe]") {
         CHECK(mm::copy_from_user(back, user, sizeof back) == STATUS_SUCCESS);
         CHECK(std::strcmp(back, text) == 0);
         CHECK(mm::copy_from_user(back, nullptr, 4) == STATUS_ACCESS_VIOLATION);
-        CHECK(mm::copy_to_user(kernel.slot().system_base(), text, 4) == STATUS_ACCESS_VIOLATION); // mapped, but not the user's
+        CHECK(mm::copy_to_user(kernel.slot().system_base(), text, 4) ==
+              STATUS_ACCESS_VIOLATION); // mapped, but not the user's
         CHECK(mm::copy_from_user(back, nullptr, 0) == STATUS_SUCCESS);
         CHECK(mm::copy_from_user(back, user, ~std::size_t{0}) == STATUS_ACCESS_VIOLATION);
     });
@@ -132,6 +134,7 @@ TEST_CASE("MmCopyMemory copies what can be read", "[address]") {
         CHECK(MmCopyMemory(target, source, 100, MM_COPY_MEMORY_PHYSICAL, &copied) == STATUS_SUCCESS);
         source.PhysicalAddress.QuadPart = static_cast<LONGLONG>(kernel.slot().physical_pages() * 4096 - 10);
         CHECK(MmCopyMemory(target, source, 11, MM_COPY_MEMORY_PHYSICAL, &copied) == STATUS_INVALID_ADDRESS);
-        CHECK(MmCopyMemory(target, source, 11, MM_COPY_MEMORY_PHYSICAL | MM_COPY_MEMORY_VIRTUAL, &copied) == STATUS_INVALID_PARAMETER_4);
+        CHECK(MmCopyMemory(target, source, 11, MM_COPY_MEMORY_PHYSICAL | MM_COPY_MEMORY_VIRTUAL, &copied) ==
+              STATUS_INVALID_PARAMETER_4);
     });
 }

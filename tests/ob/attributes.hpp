@@ -16,14 +16,18 @@ inline UNICODE_STRING text(std::u16string_view view) noexcept {
     return {bytes, bytes, const_cast<char16_t*>(view.data())};
 }
 
-inline std::u16string_view view(const UNICODE_STRING& string) noexcept { return {string.Buffer, string.Length / sizeof(char16_t)}; }
+inline std::u16string_view view(const UNICODE_STRING& string) noexcept {
+    return {string.Buffer, string.Length / sizeof(char16_t)};
+}
 
 class Attributes {
 public:
     explicit Attributes(std::u16string_view name, ULONG flags = 0, HANDLE root = nullptr) noexcept : name_(text(name)) {
         InitializeObjectAttributes(&value_, &name_, flags, root, nullptr);
     }
-    explicit Attributes(ULONG flags = 0) noexcept { InitializeObjectAttributes(&value_, nullptr, flags, nullptr, nullptr); }
+    explicit Attributes(ULONG flags = 0) noexcept {
+        InitializeObjectAttributes(&value_, nullptr, flags, nullptr, nullptr);
+    }
     [[nodiscard]] POBJECT_ATTRIBUTES get() noexcept { return &value_; }
 
 private:
@@ -58,10 +62,13 @@ extern const ob::ObjectType parsing_type; // its objects parse: the object itsel
 
 inline TestObject* make_object(const ob::ObjectType& type, POBJECT_ATTRIBUTES attributes = nullptr) noexcept {
     void* body = nullptr;
-    return NT_SUCCESS(ob::create_object(type, attributes, KernelMode, sizeof(TestObject), &body)) ? static_cast<TestObject*>(body) : nullptr;
+    return NT_SUCCESS(ob::create_object(type, attributes, KernelMode, sizeof(TestObject), &body))
+               ? static_cast<TestObject*>(body)
+               : nullptr;
 }
 
-inline HANDLE make_handle(const ob::ObjectType& type, POBJECT_ATTRIBUTES attributes = nullptr, ACCESS_MASK access = test_read) noexcept {
+inline HANDLE make_handle(const ob::ObjectType& type, POBJECT_ATTRIBUTES attributes = nullptr,
+                          ACCESS_MASK access = test_read) noexcept {
     HANDLE handle = nullptr;
     TestObject* object = make_object(type, attributes);
     return object != nullptr && NT_SUCCESS(ob::insert_object(object, access, &handle)) ? handle : nullptr;

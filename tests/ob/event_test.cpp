@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "support/kernel_fixture.hpp"
 
+#include "ke/sanitizer.hpp"
 #include "ob/event.hpp"
 #include "ob/services.hpp"
 #include "ob/state.hpp"
@@ -45,7 +46,11 @@ TEST_CASE_METHOD(EventFixture, "an event by handle: set, wait, reset") {
         CHECK(ZwWaitForSingleObject(event, FALSE, &no_time) == STATUS_SUCCESS);
         CHECK(ZwWaitForSingleObject(event, FALSE, &no_time) == STATUS_TIMEOUT);
         ZwClose(event);
-        CHECK(ZwCreateEvent(&event, EVENT_ALL_ACCESS, nullptr, static_cast<EVENT_TYPE>(2), TRUE) == STATUS_INVALID_PARAMETER);
+        if constexpr (!ke::sanitizer::
+                          slow_build) { // to sanitizers, a value outside its enumeration is a mistake of ours
+            CHECK(ZwCreateEvent(&event, EVENT_ALL_ACCESS, nullptr, static_cast<EVENT_TYPE>(2), TRUE) ==
+                  STATUS_INVALID_PARAMETER);
+        }
     });
     CHECK(stop.kind == ke::StopKind::none);
 }
@@ -53,21 +58,23 @@ TEST_CASE_METHOD(EventFixture, "an event by handle: set, wait, reset") {
 TEST_CASE_METHOD(EventFixture, "one thread waits by handle for what another sets by name") {
     NTSTATUS waited = -1;
     NTSTATUS opened = -1;
-    const auto stop = run({[&] {
-                               HANDLE event = nullptr;
-                               (void)ZwCreateEvent(&event, EVENT_ALL_ACCESS, Attributes(u"\\BaseNamedObjects\\Go").get(), NotificationEvent, FALSE);
-                               waited = ZwWaitForSingleObject(event, FALSE, nullptr);
-                               ZwClose(event);
-                           },
-                           [&] {
-                               LARGE_INTEGER later;
-                               later.QuadPart = -10'000;
-                               KeDelayExecutionThread(KernelMode, FALSE, &later);
-                               HANDLE event = nullptr;
-                               opened = ZwOpenEvent(&event, EVENT_MODIFY_STATE, Attributes(u"\\BaseNamedObjects\\Go").get());
-                               ZwSetEvent(event, nullptr);
-                               ZwClose(event);
-                           }});
+    const auto stop =
+        run({[&] {
+                 HANDLE event = nullptr;
+                 (void)ZwCreateEvent(&event, EVENT_ALL_ACCESS, Attributes(u"\\BaseNamedObjects\\Go").get(),
+                                     NotificationEvent, FALSE);
+                 waited = ZwWaitForSingleObject(event, FALSE, nullptr);
+                 ZwClose(event);
+             },
+             [&] {
+                 LARGE_INTEGER later;
+                 later.QuadPart = -10'000;
+                 KeDelayExecutionThread(KernelMode, FALSE, &later);
+                 HANDLE event = nullptr;
+                 opened = ZwOpenEvent(&event, EVENT_MODIFY_STATE, Attributes(u"\\BaseNamedObjects\\Go").get());
+                 ZwSetEvent(event, nullptr);
+                 ZwClose(event);
+             }});
     CHECK(stop.kind == ke::StopKind::none);
     CHECK(waited == STATUS_SUCCESS);
     CHECK(opened == STATUS_SUCCESS);
@@ -76,7 +83,8 @@ TEST_CASE_METHOD(EventFixture, "one thread waits by handle for what another sets
 TEST_CASE_METHOD(EventFixture, "waiting for several handles") {
     const auto stop = run([&] {
         HANDLE event[2];
-        for (HANDLE& e : event) REQUIRE(ZwCreateEvent(&e, EVENT_ALL_ACCESS, nullptr, SynchronizationEvent, FALSE) == STATUS_SUCCESS);
+        for (HANDLE& e : event)
+            REQUIRE(ZwCreateEvent(&e, EVENT_ALL_ACCESS, nullptr, SynchronizationEvent, FALSE) == STATUS_SUCCESS);
         CHECK(ZwWaitForMultipleObjects(2, event, WaitAny, FALSE, &no_time) == STATUS_TIMEOUT);
         ZwSetEvent(event[1], nullptr);
         CHECK(ZwWaitForMultipleObjects(2, event, WaitAll, FALSE, &no_time) == STATUS_TIMEOUT);
@@ -84,7 +92,8 @@ TEST_CASE_METHOD(EventFixture, "waiting for several handles") {
         HANDLE twice[] = {event[0], event[0]};
         CHECK(ZwWaitForMultipleObjects(2, twice, WaitAll, FALSE, &no_time) == STATUS_INVALID_PARAMETER_MIX);
         CHECK(ZwWaitForMultipleObjects(0, event, WaitAny, FALSE, &no_time) == STATUS_INVALID_PARAMETER_1);
-        CHECK(ZwWaitForMultipleObjects(2, event, static_cast<WAIT_TYPE>(7), FALSE, &no_time) == STATUS_INVALID_PARAMETER_3);
+        CHECK(ZwWaitForMultipleObjects(2, event, static_cast<WAIT_TYPE>(7), FALSE, &no_time) ==
+              STATUS_INVALID_PARAMETER_3);
         HANDLE one_bad[] = {event[0], reinterpret_cast<HANDLE>(0x4444)};
         CHECK(ZwWaitForMultipleObjects(2, one_bad, WaitAny, FALSE, &no_time) == STATUS_INVALID_HANDLE);
         for (const HANDLE e : event) ZwClose(e);
@@ -112,13 +121,16 @@ TEST_CASE_METHOD(EventFixture, "an application's rights and pointers are checked
         HANDLE only_wait = nullptr;
         NtCreateEvent(&only_wait, SYNCHRONIZE, nullptr, NotificationEvent, FALSE);
         modify = NtSetEvent(only_wait, nullptr);
-        bad_result = NtCreateEvent(reinterpret_cast<PHANDLE>(0x10), EVENT_ALL_ACCESS, nullptr, NotificationEvent, FALSE);
-        bad_attributes = NtCreateEvent(&event, EVENT_ALL_ACCESS, reinterpret_cast<POBJECT_ATTRIBUTES>(0x10), NotificationEvent, FALSE);
+        bad_result =
+            NtCreateEvent(reinterpret_cast<PHANDLE>(0x10), EVENT_ALL_ACCESS, nullptr, NotificationEvent, FALSE);
+        bad_attributes = NtCreateEvent(&event, EVENT_ALL_ACCESS, reinterpret_cast<POBJECT_ATTRIBUTES>(0x10),
+                                       NotificationEvent, FALSE);
         Attributes attributes(u"\\x");
         attributes.get()->ObjectName->Buffer = reinterpret_cast<PWCH>(0x10);
         bad_name = NtCreateEvent(&event, EVENT_ALL_ACCESS, attributes.get(), NotificationEvent, FALSE);
         kernel_address = NtSetEvent(event, reinterpret_cast<PLONG>(ke::halves().system));
-        permanent = NtCreateEvent(&event, EVENT_ALL_ACCESS, Attributes(u"\\BaseNamedObjects\\p", OBJ_PERMANENT).get(), NotificationEvent, FALSE);
+        permanent = NtCreateEvent(&event, EVENT_ALL_ACCESS, Attributes(u"\\BaseNamedObjects\\p", OBJ_PERMANENT).get(),
+                                  NotificationEvent, FALSE);
     });
     CHECK(stop.kind == ke::StopKind::none);
     CHECK(wait == STATUS_ACCESS_DENIED);

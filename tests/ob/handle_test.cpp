@@ -144,7 +144,8 @@ TEST_CASE_METHOD(HandleFixture, "the close procedure hears of each handle, the o
         HANDLE first = nullptr;
         HANDLE second = nullptr;
         CHECK(ob::insert_object(object, test_read, &first) == STATUS_SUCCESS);
-        CHECK(ObOpenObjectByPointer(object, OBJ_KERNEL_HANDLE, nullptr, GENERIC_ALL, nullptr, KernelMode, &second) == STATUS_SUCCESS);
+        CHECK(ObOpenObjectByPointer(object, OBJ_KERNEL_HANDLE, nullptr, GENERIC_ALL, nullptr, KernelMode, &second) ==
+              STATUS_SUCCESS);
         CHECK(ob::header_of(object).handle_count == 2);
         CHECK(ob::header_of(object).pointer_count == 2);
         CHECK(seen.opened == 2);
@@ -168,7 +169,8 @@ TEST_CASE_METHOD(HandleFixture, "an open procedure that fails leaves no handle")
         CHECK(seen.closed == 0);
         CHECK(seen.destroyed == 1);
         void* found = nullptr;
-        CHECK(ob::reference_by_name(text(u"\\Busy"), 0, 0, nullptr, KernelMode, nullptr, &found) == STATUS_OBJECT_NAME_NOT_FOUND);
+        CHECK(ob::reference_by_name(text(u"\\Busy"), 0, 0, nullptr, KernelMode, nullptr, &found) ==
+              STATUS_OBJECT_NAME_NOT_FOUND);
         CHECK(ob::current_state().kernel_handles->count == 0);
     });
     CHECK(stop.kind == ke::StopKind::none);
@@ -223,7 +225,8 @@ TEST_CASE_METHOD(HandleFixture, "closing what is not open: a status for user mod
     SECTION("a protected one") {
         const auto stop = run([&] {
             const HANDLE handle = make_handle(test_type);
-            ob::table_of(*ke::current_thread()->process)->find(value_of(handle))->attributes = ob::handle_attributes::protect_from_close;
+            ob::table_of(*ke::current_thread()->process)->find(value_of(handle))->attributes =
+                ob::handle_attributes::protect_from_close;
             ZwClose(handle);
         });
         CHECK(stop.code == INVALID_KERNEL_HANDLE);
@@ -239,7 +242,8 @@ TEST_CASE_METHOD(HandleFixture, "an exclusive object has handles in one process 
         HANDLE first = nullptr;
         HANDLE second = nullptr;
         CHECK(ob::insert_object(object, test_read, &first) == STATUS_SUCCESS);
-        CHECK(ob::create_handle(other, object, test_read, OBJ_EXCLUSIVE, ob::OpenReason::open, &second) == STATUS_ACCESS_DENIED);
+        CHECK(ob::create_handle(other, object, test_read, OBJ_EXCLUSIVE, ob::OpenReason::open, &second) ==
+              STATUS_ACCESS_DENIED);
         CHECK(ob::create_handle(other, object, test_read, 0, ob::OpenReason::open, &second) == STATUS_ACCESS_DENIED);
         ob::reference(object);
         NtClose(first);
@@ -256,7 +260,8 @@ TEST_CASE_METHOD(HandleFixture, "all handles of a process close at its end, prot
         for (int i = 0; i < 700; ++i) {
             HANDLE handle = nullptr;
             TestObject* object = make_object(test_type);
-            REQUIRE(ob::create_handle(process, object, test_read, 0, ob::OpenReason::create, &handle) == STATUS_SUCCESS);
+            REQUIRE(ob::create_handle(process, object, test_read, 0, ob::OpenReason::create, &handle) ==
+                    STATUS_SUCCESS);
             ob::table_of(process)->find(value_of(handle))->attributes = ob::handle_attributes::protect_from_close;
             ob::dereference(object);
         }

@@ -30,7 +30,9 @@ NTSTATUS create(std::u16string_view name, ULONG flags, HANDLE* handle, HANDLE ro
     return ob::insert_object(object, test_read, handle);
 }
 
-NTSTATUS link(std::u16string_view name, std::u16string_view target) { return ob::create_symbolic_link(text(name), text(target)); }
+NTSTATUS link(std::u16string_view name, std::u16string_view target) {
+    return ob::create_symbolic_link(text(name), text(target));
+}
 
 std::u16string full_name(void* object) {
     alignas(OBJECT_NAME_INFORMATION) char buffer[512];
@@ -44,8 +46,8 @@ std::u16string full_name(void* object) {
 
 TEST_CASE_METHOD(NameFixture, "the directories and links of every machine") {
     const auto stop = run([&] {
-        for (const auto* name : {u"\\", u"\\Device", u"\\Driver", u"\\FileSystem", u"\\ObjectTypes", u"\\BaseNamedObjects", u"\\Callback",
-                                 u"\\GLOBAL??", u"\\??"}) {
+        for (const auto* name : {u"\\", u"\\Device", u"\\Driver", u"\\FileSystem", u"\\ObjectTypes",
+                                 u"\\BaseNamedObjects", u"\\Callback", u"\\GLOBAL??", u"\\??"}) {
             CHECK(find(name, &ob::directory_type) == STATUS_SUCCESS);
         }
         void* dos = nullptr;
@@ -123,9 +125,10 @@ TEST_CASE_METHOD(NameFixture, "a name that is taken: collision, or the existing 
         ob::dereference(a);
         ob::dereference(b);
         HANDLE event = nullptr;
-        CHECK(ZwCreateEvent(&event, EVENT_ALL_ACCESS, Attributes(u"\\Taken").get(), NotificationEvent, FALSE) == STATUS_OBJECT_NAME_COLLISION);
-        CHECK(ZwCreateEvent(&event, EVENT_ALL_ACCESS, Attributes(u"\\Taken", OBJ_OPENIF).get(), NotificationEvent, FALSE) ==
-              STATUS_OBJECT_TYPE_MISMATCH);
+        CHECK(ZwCreateEvent(&event, EVENT_ALL_ACCESS, Attributes(u"\\Taken").get(), NotificationEvent, FALSE) ==
+              STATUS_OBJECT_NAME_COLLISION);
+        CHECK(ZwCreateEvent(&event, EVENT_ALL_ACCESS, Attributes(u"\\Taken", OBJ_OPENIF).get(), NotificationEvent,
+                            FALSE) == STATUS_OBJECT_TYPE_MISMATCH);
         CHECK(create(u"\\", 0, &event) == STATUS_OBJECT_NAME_COLLISION);
         CHECK(create(u"\\Taken\\Below", 0, &event) == STATUS_OBJECT_TYPE_MISMATCH);
         CHECK(create(u"\\Absent\\Below", 0, &event) == STATUS_OBJECT_PATH_NOT_FOUND);
@@ -147,7 +150,8 @@ TEST_CASE_METHOD(NameFixture, "a permanent object keeps its name until it is mad
         CHECK(find(u"\\Device\\Stay", &test_type, 0, &body) == STATUS_SUCCESS);
         CHECK(seen.destroyed == 0);
         HANDLE again = nullptr;
-        CHECK(ob::open_by_name(Attributes(u"\\Device\\Stay").get(), &test_type, KernelMode, DELETE, nullptr, &again) == STATUS_SUCCESS);
+        CHECK(ob::open_by_name(Attributes(u"\\Device\\Stay").get(), &test_type, KernelMode, DELETE, nullptr, &again) ==
+              STATUS_SUCCESS);
         CHECK(ZwMakeTemporaryObject(again) == STATUS_SUCCESS);
         CHECK(find(u"\\Device\\Stay") == STATUS_SUCCESS); // a handle is open
         ZwClose(again);
@@ -178,15 +182,19 @@ TEST_CASE_METHOD(NameFixture, "names relative to a root directory") {
         HANDLE sub = nullptr;
         HANDLE leaf = nullptr;
         REQUIRE(ZwOpenDirectoryObject(&device, DIRECTORY_ALL_ACCESS, Attributes(u"\\Device").get()) == STATUS_SUCCESS);
-        REQUIRE(ZwCreateDirectoryObject(&sub, DIRECTORY_ALL_ACCESS, Attributes(u"Sub", 0, device).get()) == STATUS_SUCCESS);
+        REQUIRE(ZwCreateDirectoryObject(&sub, DIRECTORY_ALL_ACCESS, Attributes(u"Sub", 0, device).get()) ==
+                STATUS_SUCCESS);
         REQUIRE(create(u"Sub\\Leaf", 0, &leaf, device) == STATUS_SUCCESS);
         CHECK(find(u"\\Device\\Sub\\Leaf") == STATUS_SUCCESS);
         HANDLE handle = nullptr;
-        CHECK(ob::open_by_name(Attributes(u"\\Leaf", 0, sub).get(), nullptr, KernelMode, 0, nullptr, &handle) == STATUS_OBJECT_PATH_SYNTAX_BAD);
-        CHECK(ob::open_by_name(Attributes(u"Below", 0, leaf).get(), nullptr, KernelMode, 0, nullptr, &handle) == STATUS_INVALID_HANDLE);
-        CHECK(ob::open_by_name(Attributes(u"x", 0, reinterpret_cast<HANDLE>(0x5550)).get(), nullptr, KernelMode, 0, nullptr, &handle) ==
+        CHECK(ob::open_by_name(Attributes(u"\\Leaf", 0, sub).get(), nullptr, KernelMode, 0, nullptr, &handle) ==
+              STATUS_OBJECT_PATH_SYNTAX_BAD);
+        CHECK(ob::open_by_name(Attributes(u"Below", 0, leaf).get(), nullptr, KernelMode, 0, nullptr, &handle) ==
               STATUS_INVALID_HANDLE);
-        CHECK(ob::open_by_name(Attributes(u"", 0, sub).get(), &ob::directory_type, KernelMode, 0, nullptr, &handle) == STATUS_SUCCESS);
+        CHECK(ob::open_by_name(Attributes(u"x", 0, reinterpret_cast<HANDLE>(0x5550)).get(), nullptr, KernelMode, 0,
+                               nullptr, &handle) == STATUS_INVALID_HANDLE);
+        CHECK(ob::open_by_name(Attributes(u"", 0, sub).get(), &ob::directory_type, KernelMode, 0, nullptr, &handle) ==
+              STATUS_SUCCESS);
         ZwClose(handle);
         ZwClose(leaf);
         ZwClose(sub);
@@ -246,7 +254,8 @@ TEST_CASE_METHOD(NameFixture, "links to links, to directories, to themselves, to
             REQUIRE(link(name, target) == STATUS_SUCCESS);
         }
         CHECK(find(std::u16string(u"\\Chain") + char16_t(u'0' + 20) + u"\\Deep", &test_type) == STATUS_SUCCESS);
-        CHECK(find(std::u16string(u"\\Chain") + char16_t(u'0' + 39) + u"\\Deep", &test_type) == STATUS_OBJECT_NAME_NOT_FOUND);
+        CHECK(find(std::u16string(u"\\Chain") + char16_t(u'0' + 39) + u"\\Deep", &test_type) ==
+              STATUS_OBJECT_NAME_NOT_FOUND);
         CHECK(link(u"\\Loop", u"\\Loop") == STATUS_SUCCESS);
         CHECK(find(u"\\Loop") == STATUS_OBJECT_NAME_NOT_FOUND);
         CHECK(link(u"\\Relative", u"Device") == STATUS_SUCCESS);
@@ -313,8 +322,10 @@ TEST_CASE_METHOD(NameFixture, "ObQueryNameString") {
         CHECK(ObQueryNameString(body, nullptr, 0, &needed) == STATUS_INFO_LENGTH_MISMATCH);
         CHECK(needed == sizeof(OBJECT_NAME_INFORMATION) + (15 + 1) * sizeof(WCHAR));
         alignas(8) char buffer[64];
-        CHECK(ObQueryNameString(body, reinterpret_cast<POBJECT_NAME_INFORMATION>(buffer), needed - 1, &needed) == STATUS_INFO_LENGTH_MISMATCH);
-        REQUIRE(ObQueryNameString(body, reinterpret_cast<POBJECT_NAME_INFORMATION>(buffer), needed, &needed) == STATUS_SUCCESS);
+        CHECK(ObQueryNameString(body, reinterpret_cast<POBJECT_NAME_INFORMATION>(buffer), needed - 1, &needed) ==
+              STATUS_INFO_LENGTH_MISMATCH);
+        REQUIRE(ObQueryNameString(body, reinterpret_cast<POBJECT_NAME_INFORMATION>(buffer), needed, &needed) ==
+                STATUS_SUCCESS);
         const UNICODE_STRING& name = reinterpret_cast<POBJECT_NAME_INFORMATION>(buffer)->Name;
         CHECK(name.MaximumLength == name.Length + sizeof(WCHAR));
         CHECK(name.Buffer[name.Length / sizeof(WCHAR)] == 0);
@@ -338,7 +349,8 @@ TEST_CASE_METHOD(NameFixture, "ZwQuerySymbolicLinkObject") {
     const auto stop = run([&] {
         HANDLE handle = nullptr;
         UNICODE_STRING target = text(u"\\Device\\Target");
-        REQUIRE(ZwCreateSymbolicLinkObject(&handle, SYMBOLIC_LINK_ALL_ACCESS, Attributes(u"\\Query").get(), &target) == STATUS_SUCCESS);
+        REQUIRE(ZwCreateSymbolicLinkObject(&handle, SYMBOLIC_LINK_ALL_ACCESS, Attributes(u"\\Query").get(), &target) ==
+                STATUS_SUCCESS);
         char16_t buffer[32];
         UNICODE_STRING result{0, sizeof buffer, buffer};
         ULONG length = 0;
@@ -352,9 +364,11 @@ TEST_CASE_METHOD(NameFixture, "ZwQuerySymbolicLinkObject") {
         CHECK(ZwQuerySymbolicLinkObject(handle, &result, nullptr) == STATUS_BUFFER_TOO_SMALL);
         ZwClose(handle);
         UNICODE_STRING none{};
-        CHECK(ZwCreateSymbolicLinkObject(&handle, SYMBOLIC_LINK_ALL_ACCESS, Attributes(u"\\None").get(), &none) == STATUS_INVALID_PARAMETER);
+        CHECK(ZwCreateSymbolicLinkObject(&handle, SYMBOLIC_LINK_ALL_ACCESS, Attributes(u"\\None").get(), &none) ==
+              STATUS_INVALID_PARAMETER);
         HANDLE directory = nullptr;
-        CHECK(ZwOpenSymbolicLinkObject(&directory, GENERIC_READ, Attributes(u"\\Device").get()) == STATUS_OBJECT_TYPE_MISMATCH);
+        CHECK(ZwOpenSymbolicLinkObject(&directory, GENERIC_READ, Attributes(u"\\Device").get()) ==
+              STATUS_OBJECT_TYPE_MISMATCH);
     });
     CHECK(stop.kind == ke::StopKind::none);
 }

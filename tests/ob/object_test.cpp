@@ -70,7 +70,8 @@ TEST_CASE_METHOD(ObjectFixture, "a type that does not care is deleted at DISPATC
     CHECK(stop.kind == ke::StopKind::none);
 }
 
-TEST_CASE_METHOD(ObjectFixture, "ObDereferenceObjectDeferDelete leaves the deletion to another thread, at PASSIVE_LEVEL too") {
+TEST_CASE_METHOD(ObjectFixture,
+                 "ObDereferenceObjectDeferDelete leaves the deletion to another thread, at PASSIVE_LEVEL too") {
     const auto stop = run([&] {
         TestObject* object = make_object(test_type);
         ObDereferenceObjectDeferDelete(object);
@@ -120,7 +121,8 @@ TEST_CASE_METHOD(ObjectFixture, "an object dereferenced once too often is bug ch
     }
 }
 
-TEST_CASE_METHOD(ObjectFixture, "a reference by pointer checks the type for user mode, and never gives out links by it") {
+TEST_CASE_METHOD(ObjectFixture,
+                 "a reference by pointer checks the type for user mode, and never gives out links by it") {
     const auto stop = run([&] {
         TestObject* object = make_object(test_type);
         CHECK(ObReferenceObjectByPointer(object, 0, const_cast<POBJECT_TYPE>(&test_type), UserMode) == STATUS_SUCCESS);
@@ -146,8 +148,10 @@ TEST_CASE_METHOD(ObjectFixture, "attributes are checked before an object is made
         Attributes wrong_size(u"\\Size");
         wrong_size.get()->Length = 8;
         CHECK(ob::create_object(test_type, wrong_size.get(), KernelMode, 8, &body) == STATUS_INVALID_PARAMETER);
-        CHECK(ob::create_object(test_type, Attributes(u"\\Bits", 0x80000000).get(), KernelMode, 8, &body) == STATUS_INVALID_PARAMETER);
-        CHECK(ob::create_object(test_type, Attributes(u"\\Permanent", OBJ_PERMANENT).get(), UserMode, 8, &body) != STATUS_SUCCESS);
+        CHECK(ob::create_object(test_type, Attributes(u"\\Bits", 0x80000000).get(), KernelMode, 8, &body) ==
+              STATUS_INVALID_PARAMETER);
+        CHECK(ob::create_object(test_type, Attributes(u"\\Permanent", OBJ_PERMANENT).get(), UserMode, 8, &body) !=
+              STATUS_SUCCESS);
         CHECK(objects(test_type) == 0);
     });
     CHECK(stop.kind == ke::StopKind::none);

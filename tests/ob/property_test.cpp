@@ -60,7 +60,8 @@ void check_handles(std::mt19937& random) {
         } else if (action < 55) {
             TestObject* object = pick(open)->second;
             HANDLE handle = nullptr;
-            REQUIRE(ob::open_by_pointer(object, 0, nullptr, test_read, &test_type, KernelMode, &handle) == STATUS_SUCCESS);
+            REQUIRE(ob::open_by_pointer(object, 0, nullptr, test_read, &test_type, KernelMode, &handle) ==
+                    STATUS_SUCCESS);
             REQUIRE(value_of(handle) == model.take());
             open[value_of(handle)] = object;
             ++handles[object];
@@ -77,7 +78,8 @@ void check_handles(std::mt19937& random) {
         } else {
             const std::uint64_t value = random() % 0x8000 & ~3ull;
             void* body = nullptr;
-            const NTSTATUS status = ob::reference_by_handle(reinterpret_cast<HANDLE>(value), 0, &test_type, UserMode, &body);
+            const NTSTATUS status =
+                ob::reference_by_handle(reinterpret_cast<HANDLE>(value), 0, &test_type, UserMode, &body);
             const auto expected = open.find(value);
             REQUIRE(status == (expected == open.end() ? STATUS_INVALID_HANDLE : STATUS_SUCCESS));
             if (body != nullptr) {
@@ -141,7 +143,8 @@ Expected follow(const Tree& tree, std::u16string path, bool create) {
 }
 
 NTSTATUS create_node(Node::Kind kind, std::u16string_view path, const std::u16string& target, HANDLE* handle) {
-    if (kind == Node::directory) return ZwCreateDirectoryObject(handle, DIRECTORY_ALL_ACCESS, Attributes(path, OBJ_PERMANENT).get());
+    if (kind == Node::directory)
+        return ZwCreateDirectoryObject(handle, DIRECTORY_ALL_ACCESS, Attributes(path, OBJ_PERMANENT).get());
     if (kind == Node::link) {
         UNICODE_STRING text_of_target = text(target);
         return ZwCreateSymbolicLinkObject(handle, SYMBOLIC_LINK_ALL_ACCESS, Attributes(path).get(), &text_of_target);
@@ -159,7 +162,8 @@ Expected expected_place(const Tree& tree, const std::u16string& path, Node::Kind
             if (tree.contains(path)) return {STATUS_OBJECT_NAME_COLLISION, {}};
         } else {
             const Expected parent = follow(tree, path.substr(0, cut), false);
-            if (parent.status == STATUS_SUCCESS && tree.contains(parent.at + path.substr(cut))) return {STATUS_OBJECT_NAME_COLLISION, {}};
+            if (parent.status == STATUS_SUCCESS && tree.contains(parent.at + path.substr(cut)))
+                return {STATUS_OBJECT_NAME_COLLISION, {}};
         }
         (void)through;
     }
@@ -190,7 +194,8 @@ void check_names(std::mt19937& random) {
             if (body == nullptr) continue;
             alignas(8) char buffer[256];
             ULONG needed;
-            REQUIRE(ObQueryNameString(body, reinterpret_cast<POBJECT_NAME_INFORMATION>(buffer), sizeof buffer, &needed) == STATUS_SUCCESS);
+            REQUIRE(ObQueryNameString(body, reinterpret_cast<POBJECT_NAME_INFORMATION>(buffer), sizeof buffer,
+                                      &needed) == STATUS_SUCCESS);
             REQUIRE(view(reinterpret_cast<POBJECT_NAME_INFORMATION>(buffer)->Name) == expected.at);
             ob::dereference(body);
         }

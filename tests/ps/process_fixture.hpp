@@ -17,7 +17,8 @@ namespace dirql::test {
 
 class ProcessFixture : public KernelFixture {
 public:
-    explicit ProcessFixture(const ke::MachineOptions& options = {}) : KernelFixture({ob::initialize, ps::initialize}, options) {}
+    explicit ProcessFixture(const ke::MachineOptions& options = {})
+        : KernelFixture({ob::initialize, ps::initialize}, options) {}
 
     // On a system thread at PASSIVE_LEVEL.
     ke::Stop run(std::function<void()> body) {

@@ -50,7 +50,8 @@ TEST_CASE_METHOD(ApplicationFixture, "an application's thread runs on the user s
     dereference(process);
 }
 
-TEST_CASE_METHOD(ApplicationFixture, "the end of the last thread closes the process's handles, and it can be waited for") {
+TEST_CASE_METHOD(ApplicationFixture,
+                 "the end of the last thread closes the process's handles, and it can be waited for") {
     ke::Process* process = create_process();
     const std::int64_t processes = objects(ps::process_type);
     const std::int64_t threads = objects(ps::thread_type);
@@ -69,7 +70,8 @@ TEST_CASE_METHOD(ApplicationFixture, "the end of the last thread closes the proc
     run([&] {
         CHECK(PsGetProcessExitStatus(ps::as_eprocess(process)) == STATUS_SUCCESS);
         CHECK(KeWaitForSingleObject(process, Executive, KernelMode, FALSE, nullptr) == STATUS_SUCCESS);
-        CHECK(ps::create_application_thread(machine(), *process, "Late", [](void*) {}, nullptr) == nullptr);
+        CHECK(ps::create_application_thread(
+                  machine(), *process, "Late", [](void*) {}, nullptr) == nullptr);
     });
     dereference(process);
     CHECK(objects(ps::process_type) == processes - 1);
@@ -81,18 +83,19 @@ TEST_CASE_METHOD(ApplicationFixture, "handles stay while another thread of the p
     static bool made;
     NTSTATUS set = -1;
     made = false;
-    const auto stop = run_as_application(*process, {[&] {
-                                                        HANDLE handle = nullptr;
-                                                        NtCreateEvent(&handle, EVENT_ALL_ACCESS, nullptr, NotificationEvent, FALSE);
-                                                        shared = handle;
-                                                        made = true;
-                                                    },
-                                                    [&] {
-                                                        LARGE_INTEGER later;
-                                                        later.QuadPart = -100'000;
-                                                        (void)ke::system_service([&] { return KeDelayExecutionThread(UserMode, FALSE, &later); });
-                                                        if (made) set = NtSetEvent(shared, nullptr);
-                                                    }});
+    const auto stop = run_as_application(
+        *process, {[&] {
+                       HANDLE handle = nullptr;
+                       NtCreateEvent(&handle, EVENT_ALL_ACCESS, nullptr, NotificationEvent, FALSE);
+                       shared = handle;
+                       made = true;
+                   },
+                   [&] {
+                       LARGE_INTEGER later;
+                       later.QuadPart = -100'000;
+                       (void)ke::system_service([&] { return KeDelayExecutionThread(UserMode, FALSE, &later); });
+                       if (made) set = NtSetEvent(shared, nullptr);
+                   }});
     CHECK(stop.kind == ke::StopKind::none);
     CHECK(set == STATUS_SUCCESS);
     dereference(process);
@@ -119,12 +122,12 @@ TEST_CASE_METHOD(ApplicationFixture, "a thread of the kernel can run in an appli
     static HANDLE ran_in;
     const auto stop = run([&] {
         HANDLE process_handle = nullptr;
-        REQUIRE(ObOpenObjectByPointer(process, OBJ_KERNEL_HANDLE, nullptr, PROCESS_ALL_ACCESS, *PsProcessType, KernelMode, &process_handle) ==
-                STATUS_SUCCESS);
+        REQUIRE(ObOpenObjectByPointer(process, OBJ_KERNEL_HANDLE, nullptr, PROCESS_ALL_ACCESS, *PsProcessType,
+                                      KernelMode, &process_handle) == STATUS_SUCCESS);
         HANDLE handle = nullptr;
         REQUIRE(PsCreateSystemThread(
-                    &handle, THREAD_ALL_ACCESS, nullptr, process_handle, nullptr, [](PVOID) { ran_in = PsGetCurrentProcessId(); }, nullptr) ==
-                STATUS_SUCCESS);
+                    &handle, THREAD_ALL_ACCESS, nullptr, process_handle, nullptr,
+                    [](PVOID) { ran_in = PsGetCurrentProcessId(); }, nullptr) == STATUS_SUCCESS);
         CHECK(ZwWaitForSingleObject(handle, FALSE, nullptr) == STATUS_SUCCESS);
         ZwClose(handle);
         CHECK(ZwWaitForSingleObject(process_handle, FALSE, nullptr) == STATUS_SUCCESS); // it was the only thread
@@ -145,12 +148,15 @@ TEST_CASE_METHOD(ApplicationFixture, "NtDuplicateObject") {
         void* body = nullptr;
         CHECK(ob::reference_by_handle(copy, SYNCHRONIZE, &event_type(), UserMode, &body) == STATUS_SUCCESS);
         ob::dereference(body);
-        CHECK(ob::reference_by_handle(copy, EVENT_MODIFY_STATE, &event_type(), UserMode, &body) == STATUS_ACCESS_DENIED);
+        CHECK(ob::reference_by_handle(copy, EVENT_MODIFY_STATE, &event_type(), UserMode, &body) ==
+              STATUS_ACCESS_DENIED);
         ZwClose(copy);
-        CHECK(ZwDuplicateObject(self, event, self, &copy, 0, 0, DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE) == STATUS_SUCCESS);
+        CHECK(ZwDuplicateObject(self, event, self, &copy, 0, 0, DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE) ==
+              STATUS_SUCCESS);
         CHECK(ob::reference_by_handle(event, 0, nullptr, KernelMode, &body) == STATUS_INVALID_HANDLE);
         CHECK(ZwSetEvent(copy, nullptr) == STATUS_SUCCESS);
-        CHECK(ZwDuplicateObject(self, reinterpret_cast<HANDLE>(0x7770), self, &event, 0, 0, 0) == STATUS_INVALID_HANDLE);
+        CHECK(ZwDuplicateObject(self, reinterpret_cast<HANDLE>(0x7770), self, &event, 0, 0, 0) ==
+              STATUS_INVALID_HANDLE);
         CHECK(ZwDuplicateObject(NtCurrentThread(), copy, self, &event, 0, 0, 0) == STATUS_OBJECT_TYPE_MISMATCH);
         CHECK(ZwDuplicateObject(self, copy, nullptr, nullptr, 0, 0, 0) == STATUS_INVALID_PARAMETER);
         const std::int64_t before = handles(event_type());

@@ -28,7 +28,8 @@ HANDLE start(PKSTART_ROUTINE routine, PVOID context, PCLIENT_ID id = nullptr) {
 // Waits for the thread's end and closes the handle; returns its exit status.
 NTSTATUS join(HANDLE handle) {
     void* thread = nullptr;
-    if (!NT_SUCCESS(ob::reference_by_handle(handle, SYNCHRONIZE, *PsThreadType, KernelMode, &thread))) return STATUS_INVALID_HANDLE;
+    if (!NT_SUCCESS(ob::reference_by_handle(handle, SYNCHRONIZE, *PsThreadType, KernelMode, &thread)))
+        return STATUS_INVALID_HANDLE;
     ZwClose(handle);
     KeWaitForSingleObject(thread, Executive, KernelMode, FALSE, nullptr);
     const NTSTATUS status = PsGetThreadExitStatus(static_cast<PETHREAD>(thread));
@@ -48,7 +49,7 @@ TEST_CASE_METHOD(ThreadFixture, "a driver's thread runs, is waited for, and goes
         const HANDLE handle = start(set_event, &event, &id);
         REQUIRE(handle != nullptr);
         CHECK(ObIsKernelHandle(handle));
-        CHECK(id.UniqueProcess == PsGetProcessId(dirql_initial_system_process()));
+        CHECK(id.UniqueProcess == PsGetProcessId(PsInitialSystemProcess));
         KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, nullptr);
         CHECK(join(handle) == STATUS_SUCCESS);
         CHECK(join(start(end_with_42, nullptr)) == 42);
@@ -79,7 +80,7 @@ TEST_CASE_METHOD(ThreadFixture, "who runs") {
         CHECK(PsGetThreadId(self) == PsGetCurrentThreadId());
         CHECK(PsGetThreadProcessId(self) == PsGetCurrentProcessId());
         CHECK(PsGetCurrentProcessId() == reinterpret_cast<HANDLE>(4));
-        CHECK(PsGetCurrentProcess() == dirql_initial_system_process());
+        CHECK(PsGetCurrentProcess() == PsInitialSystemProcess);
         CHECK(PsGetThreadProcess(self) == PsGetCurrentProcess());
         CHECK(IoThreadToProcess(self) == PsGetCurrentProcess());
         CHECK(PsIsSystemThread(self));
@@ -98,12 +99,15 @@ TEST_CASE_METHOD(ThreadFixture, "pseudo handles mean the caller") {
     const auto stop = run([&] {
         void* thread = nullptr;
         void* process = nullptr;
-        CHECK(ObReferenceObjectByHandle(NtCurrentThread(), 0, *PsThreadType, KernelMode, &thread, nullptr) == STATUS_SUCCESS);
+        CHECK(ObReferenceObjectByHandle(NtCurrentThread(), 0, *PsThreadType, KernelMode, &thread, nullptr) ==
+              STATUS_SUCCESS);
         CHECK(thread == PsGetCurrentThread());
-        CHECK(ObReferenceObjectByHandle(NtCurrentProcess(), 0, *PsProcessType, KernelMode, &process, nullptr) == STATUS_SUCCESS);
+        CHECK(ObReferenceObjectByHandle(NtCurrentProcess(), 0, *PsProcessType, KernelMode, &process, nullptr) ==
+              STATUS_SUCCESS);
         CHECK(process == PsGetCurrentProcess());
         void* none = nullptr;
-        CHECK(ObReferenceObjectByHandle(NtCurrentProcess(), 0, *PsThreadType, KernelMode, &none, nullptr) == STATUS_OBJECT_TYPE_MISMATCH);
+        CHECK(ObReferenceObjectByHandle(NtCurrentProcess(), 0, *PsThreadType, KernelMode, &none, nullptr) ==
+              STATUS_OBJECT_TYPE_MISMATCH);
         ObDereferenceObject(thread);
         ObDereferenceObject(process);
     });
@@ -131,9 +135,12 @@ TEST_CASE_METHOD(ThreadFixture, "what a thread cannot be created with") {
         HANDLE handle = nullptr;
         OBJECT_ATTRIBUTES attributes;
         InitializeObjectAttributes(&attributes, nullptr, OBJ_PERMANENT, nullptr, nullptr);
-        CHECK(PsCreateSystemThread(&handle, 0, &attributes, nullptr, nullptr, set_event, nullptr) == STATUS_INVALID_PARAMETER);
-        CHECK(PsCreateSystemThread(&handle, 0, nullptr, NtCurrentThread(), nullptr, set_event, nullptr) == STATUS_OBJECT_TYPE_MISMATCH);
-        CHECK(PsCreateSystemThread(&handle, 0, nullptr, reinterpret_cast<HANDLE>(0x888), nullptr, set_event, nullptr) == STATUS_INVALID_HANDLE);
+        CHECK(PsCreateSystemThread(&handle, 0, &attributes, nullptr, nullptr, set_event, nullptr) ==
+              STATUS_INVALID_PARAMETER);
+        CHECK(PsCreateSystemThread(&handle, 0, nullptr, NtCurrentThread(), nullptr, set_event, nullptr) ==
+              STATUS_OBJECT_TYPE_MISMATCH);
+        CHECK(PsCreateSystemThread(&handle, 0, nullptr, reinterpret_cast<HANDLE>(0x888), nullptr, set_event, nullptr) ==
+              STATUS_INVALID_HANDLE);
     });
     CHECK(stop.kind == ke::StopKind::none);
 }
@@ -171,7 +178,8 @@ TEST_CASE_METHOD(ThreadFixture, "a normal kernel APC held back in a system threa
     delivered = 0;
     const auto stop = run([] {
         static KAPC apc;
-        ke::initialize_apc(apc, *ke::current_thread(), [](auto...) {}, nullptr, [](auto...) { ++delivered; }, KernelMode, nullptr);
+        ke::initialize_apc(
+            apc, *ke::current_thread(), [](auto...) {}, nullptr, [](auto...) { ++delivered; }, KernelMode, nullptr);
         ke::insert_apc(apc, nullptr, nullptr, 0);
         KeRaiseIrqlToDpcLevel();
         KeLowerIrql(PASSIVE_LEVEL);

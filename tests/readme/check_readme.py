@@ -5,11 +5,11 @@ Every fenced block says what it is, in an HTML comment on the line above it:
 
     <!-- readme: file NAME -->    the block is the file NAME
     <!-- readme: run -->          a console: `$ command` lines, each followed by its exact output; a line `...` stands
-                                  for any number of lines; a trailing ` # exit N` comment on a command wants that status
+                                  for any number of lines, and within a line for any text; a trailing ` # exit N` comment on a command wants that status
     <!-- readme: skip REASON -->  neither
 
 A block without one is an error, so that nothing is shown unchecked. Files and commands live in one scratch directory,
-with the installed program first in PATH.
+with the installed program first in PATH, and with links to what a reader's directory has.
 """
 
 import argparse
@@ -64,18 +64,22 @@ def commands(body):
     return found
 
 
+def line_matches(expected, actual):
+    return re.fullmatch(".*".join(re.escape(part) for part in expected.split("...")), actual) is not None
+
+
 def matches(expected, actual):
-    """Line by line; `...` stands for any number of lines."""
+    """Line by line; a line `...` stands for any number of lines."""
     if not expected:
         return not actual
     if expected[0] == "...":
         return any(matches(expected[1:], actual[skip:]) for skip in range(len(actual) + 1))
-    return bool(actual) and expected[0] == actual[0].rstrip() and matches(expected[1:], actual[1:])
+    return bool(actual) and line_matches(expected[0], actual[0].rstrip()) and matches(expected[1:], actual[1:])
 
 
 def run(command, status, expected, scratch, environment):
     result = subprocess.run(["bash", "-c", command], cwd=scratch, env=environment, text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, timeout=120, check=False)
+                            stderr=subprocess.STDOUT, timeout=240, check=False)
     if result.returncode != status:
         raise Problem(f"`{command}` exits with {result.returncode}, not {status}:\n{result.stdout}")
     if not matches(expected, result.stdout.splitlines()):
@@ -96,11 +100,16 @@ def main():
     parser.add_argument("readme")
     parser.add_argument("--scratch", required=True)
     parser.add_argument("--prefix", required=True)
+    parser.add_argument("--link", action="append", default=[], metavar="NAME=TARGET", help="a link in the scratch directory")
     arguments = parser.parse_args()
 
     scratch = pathlib.Path(arguments.scratch)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
+    for link in arguments.link:
+        name, target = link.split("=", 1)
+        (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+        (scratch / name).symlink_to(target)
     environment = environment_with(arguments.prefix)
     done = {"file": 0, "run": 0, "skip": 0}
     line = 0

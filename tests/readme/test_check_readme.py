@@ -17,6 +17,8 @@ def console(*lines):
 CASES = [
     ("output matches", FILE + console("$ sh a/hello.sh", "hello", "bye"), True),
     ("ellipsis", FILE + console("$ sh a/hello.sh", "...", "bye"), True),
+    ("ellipsis in a line", FILE + console("$ sh a/hello.sh", "he...o", "b...e..."), True),
+    ("ellipsis in another line", FILE + console("$ sh a/hello.sh", "he...x", "bye"), False),
     ("a skipped block", FILE + console("$ sh a/hello.sh", "hello", "bye") + "<!-- readme: skip a picture -->\n```\nx\n```\n", True),
     ("wanted exit status", console("$ (exit 3) # exit 3"), True),
     ("other output", FILE + console("$ sh a/hello.sh", "hello"), False),
@@ -26,17 +28,21 @@ CASES = [
     ("command that should fail", console("$ true # exit 3"), False),
     ("unmarked block", FILE + console("$ true") + "```sh\nfalse\n```\n", False),
     ("nothing to run", FILE, False),
+    ("what a link leads to", console("$ cat linked/here/target", "found"), True),
 ]
 
 
 def main():
     scratch = pathlib.Path(sys.argv[1])
     scratch.mkdir(parents=True, exist_ok=True)
+    target = scratch / "target"
+    target.write_text("found\n", encoding="utf-8")
     failures = 0
     for name, text, passes in CASES:
         readme = scratch / "README.md"
         readme.write_text(text, encoding="utf-8")
-        command = [sys.executable, str(CHECKER), str(readme), "--scratch", str(scratch / "work"), "--prefix", str(scratch)]
+        command = [sys.executable, str(CHECKER), str(readme), "--scratch", str(scratch / "work"), "--prefix", str(scratch),
+                   f"--link=linked/here={scratch}"]
         result = subprocess.run(command, text=True, capture_output=True, check=False)
         if (result.returncode == 0) != passes:
             failures += 1

@@ -72,7 +72,9 @@ void seh_note(const char* event) { notes += event; }
 
 int seh_notes_are(const char* expected) { return std::exchange(notes, {}) == expected; }
 
-extern "C" void __sanitizer_cov_trace_pc() {
+// What the linker makes of __sanitizer_cov_trace_pc in the checks.
+extern "C" void __wrap___sanitizer_cov_trace_pc();
+void __wrap___sanitizer_cov_trace_pc() {
     if (auto* callout = std::exchange(preempting_callout, nullptr)) {
         callout();
         preempting_callout = callout;

@@ -29,7 +29,8 @@ unsigned take_slot() {
 // Upper layers start on processor 0 at DISPATCH_LEVEL, as at a real boot.
 class OnBootProcessor {
 public:
-    explicit OnBootProcessor(ke::Machine& machine) noexcept : machine_(machine), horizon_(machine.processors[0]->horizon) {
+    explicit OnBootProcessor(ke::Machine& machine) noexcept
+        : machine_(machine), horizon_(machine.processors[0]->horizon) {
         machine.processors[0]->horizon = ke::never;
         machine.running = machine.processors[0];
         ke::dirql_current_processor = machine.processors[0];
@@ -59,7 +60,8 @@ ke::MachineOptions with_room(ke::MachineOptions options) noexcept {
 } // namespace
 
 KernelFixture::KernelFixture(std::initializer_list<Initializer> layers, const ke::MachineOptions& options)
-    : slot_(std::make_unique<ke::Slot>(take_slot(), options.physical_memory)), machine_(ke::create_machine(*slot_, with_room(options), this)) {
+    : slot_(std::make_unique<ke::Slot>(take_slot(), options.physical_memory)),
+      machine_(ke::create_machine(*slot_, with_room(options), this)) {
     if (machine_ == nullptr) throw std::runtime_error("no memory for a machine");
     const OnBootProcessor on_processor(*machine_);
     bool up = ex::initialize(*machine_) && mm::initialize(*machine_);
@@ -87,7 +89,8 @@ ke::Thread& KernelFixture::make_thread(const ke::ThreadStart& start) {
     if (thread == nullptr) throw std::runtime_error("no memory for a thread");
     if (start.user_body != nullptr) {
         const OnBootProcessor on_processor(*machine_);
-        if (!mm::allocate_user_stack(*start.process, machine_->options.user_stack_size, thread->user_stack_low, thread->user_stack_top)) {
+        if (!mm::allocate_user_stack(*start.process, machine_->options.user_stack_size, thread->user_stack_low,
+                                     thread->user_stack_top)) {
             throw std::runtime_error("no memory for a user stack");
         }
     }

@@ -4,8 +4,8 @@
 //     const ke::Stop stop = kernel.run([&] { ... });
 //     CHECK(stop.kind == ke::StopKind::none);
 //
-// Exceptions of the body (a failed REQUIRE) come out of run(). A body that is to end in a bug check is abandoned there: it
-// owns nothing, and does not call what bug checks inside a CHECK.
+// Exceptions of the body (a failed REQUIRE) come out of run(). A body that is to end in a bug check is abandoned there:
+// it owns nothing, and does not call what bug checks inside a CHECK.
 #pragma once
 
 #include "ke/machine.hpp"

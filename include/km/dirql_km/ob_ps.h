@@ -256,7 +256,7 @@ extern NTKERNELAPI POBJECT_TYPE *SeTokenObjectType;
 extern NTKERNELAPI POBJECT_TYPE *CmKeyObjectType;
 extern NTKERNELAPI POBJECT_TYPE *MmSectionObjectType;
 extern NTKERNELAPI CCHAR KeNumberProcessors;
-extern NTKERNELAPI ULONG NtBuildNumber;
+extern NTKERNELAPI PULONG NtBuildNumber;
 extern NTKERNELAPI PULONG InitSafeBootMode;
 
 #ifdef __cplusplus

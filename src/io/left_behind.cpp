@@ -1,0 +1,67 @@
+#include "io/left_behind.hpp"
+
+#include "ex/active_objects.hpp"
+#include "ex/pool.hpp"
+#include "ke/stop.hpp"
+
+namespace dirql::io {
+namespace {
+
+constexpr std::uint64_t execute = 8; // the access that would fault
+
+bool in(const ke::CodeRange& code, const void* address) noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(address);
+    return at >= code.begin && at < code.end;
+}
+
+// A processor's DPC queue is singly linked, from the head's Flink on.
+ex::ActiveObject find_dpc(const ke::Machine& machine, const ke::CodeRange& code) noexcept {
+    for (unsigned i = 0; i < machine.processor_count; ++i) {
+        const auto* entry = reinterpret_cast<const SINGLE_LIST_ENTRY*>(machine.processors[i]->dpc_queue.Flink);
+        for (; entry != nullptr; entry = entry->Next) {
+            const KDPC* dpc = CONTAINING_RECORD(entry, KDPC, DpcListEntry);
+            const auto* routine = reinterpret_cast<const void*>(dpc->DeferredRoutine);
+            if (in(code, routine) || in(code, dpc)) return {dpc, routine, "a queued DPC"};
+        }
+    }
+    return {};
+}
+
+ex::ActiveObject find_thread(ke::Machine& machine, const ke::CodeRange& code) noexcept {
+    for (LIST_ENTRY* p = machine.processes.Flink; p != &machine.processes; p = p->Flink) {
+        LIST_ENTRY& threads = CONTAINING_RECORD(p, ke::Process, all_entry)->threads;
+        for (LIST_ENTRY* t = threads.Flink; t != &threads; t = t->Flink) {
+            const ke::Thread* thread = CONTAINING_RECORD(t, ke::Thread, process_entry);
+            const auto* routine = reinterpret_cast<const void*>(thread->start_routine);
+            const bool alive = thread->state != ke::ThreadState::terminated && thread != ke::current_thread();
+            if (alive && thread->user_body == nullptr && in(code, routine)) return {thread, routine, "a system thread"};
+        }
+    }
+    return {};
+}
+
+ex::ActiveObject find(const ke::CodeRange& code) noexcept {
+    ke::Machine& machine = ke::current_machine();
+    ex::ActiveObject active = ex::find_active_object(code);
+    if (active.address == nullptr) active = find_dpc(machine, code);
+    if (active.address == nullptr) active = find_thread(machine, code);
+    return active;
+}
+
+} // namespace
+
+void check_left_behind(const ke::CodeRange& code) noexcept {
+    const ex::ActiveObject active = find(code);
+    if (active.address != nullptr) {
+        ke::bug_check(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, ke::parameter(active.routine), execute, ke::parameter(active.address), 0,
+                      {.rule = "a driver was unloaded and left something behind that will call it",
+                       .document = "Bug Check 0xCE: DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS", .name = active.what});
+    }
+    const ex::PoolLeaks leaks = ex::report_leaks(code);
+    if (leaks.blocks == 0) return;
+    ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x62, ke::parameter(code.name), 0, leaks.blocks,
+                  {.rule = "a driver was unloaded without having freed its pool", .document = "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION",
+                   .name = code.name});
+}
+
+} // namespace dirql::io

@@ -1,0 +1,321 @@
+// Requests that drivers make for other drivers: IoBuild..., IoAllocateIrp, associated IRPs; and device stacks.
+#include "closure_driver.hpp"
+
+#include <cstring>
+
+using namespace dirql;
+using namespace dirql::test;
+
+namespace {
+
+// Serves reads, writes and control requests from another driver; the lab's kernel side is that driver.
+struct RequestLab : Lab {
+    explicit RequestLab(ULONG flags = DO_BUFFERED_IO) {
+        const auto serve = [this](PDEVICE_OBJECT device, PIRP irp) {
+            PIO_STACK_LOCATION location = IoGetCurrentIrpStackLocation(irp);
+            mode = static_cast<KPROCESSOR_MODE>(irp->RequestorMode);
+            thread_right = irp->Tail.Overlay.Thread == PsGetCurrentThread();
+            offset = location->Parameters.Read.ByteOffset.QuadPart;
+            length = location->Parameters.Read.Length;
+            void* data = irp->AssociatedIrp.SystemBuffer;
+            if ((device->Flags & DO_DIRECT_IO) != 0)
+                data = MmGetSystemAddressForMdlSafe(irp->MdlAddress, NormalPagePriority);
+            if ((device->Flags & (DO_DIRECT_IO | DO_BUFFERED_IO)) == 0) data = irp->UserBuffer;
+            if (location->MajorFunction == IRP_MJ_READ) std::memcpy(data, "from below", 10);
+            if (location->MajorFunction == IRP_MJ_WRITE) text.assign(static_cast<char*>(data), length);
+            if (pended) {
+                IoMarkIrpPending(irp);
+                complete(irp, answer, 10);
+                return static_cast<NTSTATUS>(STATUS_PENDING);
+            }
+            return complete(irp, answer, 10);
+        };
+        for (const unsigned major : {IRP_MJ_READ, IRP_MJ_WRITE, IRP_MJ_FLUSH_BUFFERS}) behaviour[major] = serve;
+        load("below", [this, flags](PDRIVER_OBJECT driver) {
+            return create_device(driver, u"\\Device\\Below", behaviour, flags, &device);
+        });
+    }
+    void in_kernel(const std::function<void()>& body) {
+        const Outcome outcome = machine.run_in_kernel(body);
+        INFO(outcome.report);
+        CHECK(outcome.finished());
+    }
+    Behaviour behaviour;
+    PDEVICE_OBJECT device = nullptr;
+    NTSTATUS answer = STATUS_SUCCESS;
+    bool pended = false;
+    KPROCESSOR_MODE mode = UserMode;
+    bool thread_right = false;
+    LONGLONG offset = 0;
+    ULONG length = 0;
+    std::string text;
+};
+
+// Sends a request of IoBuild...Synchronous and waits for its end, as drivers do.
+NTSTATUS send(PDEVICE_OBJECT device, PIRP irp, PKEVENT event, PIO_STATUS_BLOCK block) {
+    NTSTATUS status = IoCallDriver(device, irp);
+    if (status == STATUS_PENDING) {
+        KeWaitForSingleObject(event, Executive, KernelMode, FALSE, nullptr);
+        status = block->Status;
+    }
+    return status;
+}
+
+} // namespace
+
+TEST_CASE("IoBuildSynchronousFsdRequest: the I/O manager copies, fills the status block, sets the event, and frees") {
+    for (const ULONG flags : {ULONG{DO_BUFFERED_IO}, ULONG{DO_DIRECT_IO}, ULONG{0}}) {
+        for (const bool pended : {false, true}) {
+            RequestLab lab(flags);
+            lab.pended = pended;
+            NTSTATUS status = -1;
+            IO_STATUS_BLOCK block{};
+            char data[16]{};
+            LARGE_INTEGER offset{.QuadPart = 512};
+            LONG event_state = 0;
+            lab.in_kernel([&] {
+                KEVENT event;
+                KeInitializeEvent(&event, NotificationEvent, FALSE);
+                auto* buffer = static_cast<char*>(ExAllocatePoolZero(NonPagedPoolNx, 16, 0x74736574));
+                PIRP irp = IoBuildSynchronousFsdRequest(IRP_MJ_READ, lab.device, buffer, 16, &offset, &event, &block);
+                status = send(lab.device, irp, &event, &block);
+                event_state = KeReadStateEvent(&event);
+                std::memcpy(data, buffer, 16);
+                ExFreePool(buffer);
+            });
+            CHECK(status == STATUS_SUCCESS);
+            CHECK(block.Information == 10);
+            CHECK(std::string(data) == "from below");
+            CHECK(event_state != 0);
+            CHECK(lab.mode == KernelMode);
+            CHECK(lab.thread_right);
+            CHECK(lab.offset == 512);
+            CHECK(lab.length == 16);
+        }
+    }
+}
+
+TEST_CASE("its errors come from IoCallDriver, or by the status block when pended") {
+    for (const bool pended : {false, true}) {
+        RequestLab lab;
+        lab.pended = pended;
+        lab.answer = STATUS_DEVICE_NOT_READY;
+        NTSTATUS status = 0;
+        lab.in_kernel([&] {
+            KEVENT event;
+            IO_STATUS_BLOCK block{};
+            KeInitializeEvent(&event, NotificationEvent, FALSE);
+            PIRP irp =
+                IoBuildSynchronousFsdRequest(IRP_MJ_FLUSH_BUFFERS, lab.device, nullptr, 0, nullptr, &event, &block);
+            status = send(lab.device, irp, &event, &block);
+        });
+        CHECK(status == STATUS_DEVICE_NOT_READY);
+    }
+}
+
+TEST_CASE("IoBuildAsynchronousFsdRequest: the completion routine ends and frees it") {
+    RequestLab lab;
+    bool ended = false;
+    Completion completion = [&](PDEVICE_OBJECT device, PIRP irp) {
+        ended = device == nullptr && irp->IoStatus.Information == 10;
+        IoFreeIrp(irp);
+        return STATUS_MORE_PROCESSING_REQUIRED;
+    };
+    lab.in_kernel([&] {
+        char data[] = "written";
+        PIRP irp = IoBuildAsynchronousFsdRequest(IRP_MJ_WRITE, lab.device, data, 7, nullptr, nullptr);
+        // Its system buffer is the routine's to free.
+        void* copy = irp->AssociatedIrp.SystemBuffer;
+        set_completion(irp, completion);
+        IoCallDriver(lab.device, irp);
+        ExFreePool(copy);
+    });
+    CHECK(ended);
+    CHECK(lab.text == "written");
+}
+
+TEST_CASE("IoBuildDeviceIoControlRequest, by all methods, external and internal") {
+    for (const bool internal : {false, true}) {
+        for (const ULONG method : {METHOD_BUFFERED, METHOD_IN_DIRECT, METHOD_OUT_DIRECT, METHOD_NEITHER}) {
+            RequestLab lab;
+            UCHAR major = 0;
+            const Dispatch serve = [&](PDEVICE_OBJECT, PIRP irp) {
+                const auto& parameters = IoGetCurrentIrpStackLocation(irp)->Parameters.DeviceIoControl;
+                major = IoGetCurrentIrpStackLocation(irp)->MajorFunction;
+                const void* in =
+                    method == METHOD_NEITHER ? parameters.Type3InputBuffer : irp->AssociatedIrp.SystemBuffer;
+                lab.text.assign(static_cast<const char*>(in), parameters.InputBufferLength);
+                void* out = method == METHOD_NEITHER ? irp->UserBuffer
+                            : method == METHOD_BUFFERED
+                                ? irp->AssociatedIrp.SystemBuffer
+                                : MmGetSystemAddressForMdlSafe(irp->MdlAddress, NormalPagePriority);
+                if (method != METHOD_IN_DIRECT) std::memcpy(out, "out", 3);
+                return complete(irp, STATUS_SUCCESS, 3);
+            };
+            lab.behaviour[IRP_MJ_DEVICE_CONTROL] = serve;
+            lab.behaviour[IRP_MJ_INTERNAL_DEVICE_CONTROL] = serve;
+            std::string out;
+            lab.in_kernel([&] {
+                KEVENT event;
+                IO_STATUS_BLOCK block{};
+                KeInitializeEvent(&event, NotificationEvent, FALSE);
+                char in[] = "in";
+                auto* buffer = static_cast<char*>(ExAllocatePoolZero(NonPagedPoolNx, 8, 0x74736574));
+                const ULONG code = CTL_CODE(FILE_DEVICE_UNKNOWN, 0x900, method, FILE_ANY_ACCESS);
+                PIRP irp = IoBuildDeviceIoControlRequest(code, lab.device, in, 2, buffer, 8, internal, &event, &block);
+                send(lab.device, irp, &event, &block);
+                out = buffer;
+                ExFreePool(buffer);
+            });
+            CHECK(lab.text == "in");
+            CHECK(out == (method == METHOD_IN_DIRECT ? "" : "out"));
+            CHECK(major == (internal ? IRP_MJ_INTERNAL_DEVICE_CONTROL : IRP_MJ_DEVICE_CONTROL));
+        }
+    }
+}
+
+TEST_CASE("an IRP of one's own is set up by hand, comes back to its completion routine, and is reused") {
+    RequestLab lab;
+    unsigned ended = 0;
+    Completion completion = [&](PDEVICE_OBJECT, PIRP) {
+        ++ended;
+        return STATUS_MORE_PROCESSING_REQUIRED;
+    };
+    lab.in_kernel([&] {
+        PIRP irp = IoAllocateIrp(lab.device->StackSize, FALSE);
+        for (int i = 0; i < 3; ++i) {
+            PIO_STACK_LOCATION next = IoGetNextIrpStackLocation(irp);
+            next->MajorFunction = IRP_MJ_FLUSH_BUFFERS;
+            set_completion(irp, completion);
+            IoCallDriver(lab.device, irp);
+            IoReuseIrp(irp, STATUS_NOT_SUPPORTED);
+            if (irp->IoStatus.Status != STATUS_NOT_SUPPORTED || irp->CurrentLocation != irp->StackCount + 1)
+                ended = 100;
+        }
+        IoFreeIrp(irp);
+    });
+    CHECK(ended == 3);
+}
+
+TEST_CASE("an IRP of one's own that nobody keeps is a bug check, as on NT") {
+    RequestLab lab;
+    const Outcome outcome = lab.machine.run_in_kernel([&] {
+        PIRP irp = IoAllocateIrp(lab.device->StackSize, FALSE);
+        IoGetNextIrpStackLocation(irp)->MajorFunction = IRP_MJ_FLUSH_BUFFERS;
+        IoCallDriver(lab.device, irp);
+    });
+    CHECK(outcome.is_bug_check(0x0A));
+}
+
+TEST_CASE("a master IRP is completed when the last of its associated IRPs is") {
+    RequestLab lab;
+    unsigned parts = 0;
+    Behaviour upper;
+    lab.behaviour[IRP_MJ_WRITE] = [&](PDEVICE_OBJECT, PIRP irp) {
+        ++parts;
+        return complete(irp, STATUS_SUCCESS);
+    };
+    upper[IRP_MJ_WRITE] = [&](PDEVICE_OBJECT, PIRP master) {
+        IoMarkIrpPending(master);
+        master->AssociatedIrp.IrpCount = 3;
+        master->IoStatus.Status = STATUS_SUCCESS;
+        master->IoStatus.Information = 30;
+        for (int i = 0; i < 3; ++i) {
+            PIRP part = IoMakeAssociatedIrp(master, lab.device->StackSize);
+            IoGetNextIrpStackLocation(part)->MajorFunction = IRP_MJ_WRITE;
+            IoCallDriver(lab.device, part);
+            lab.note(std::to_string(i));
+        }
+        return STATUS_PENDING;
+    };
+    lab.load("upper", [&](PDRIVER_OBJECT driver) { return create_device(driver, u"\\Device\\Upper", upper); });
+    lab.run([&](Process& process) {
+        const IoResult result = process.open("\\Device\\Upper").value().write(bytes("abc"));
+        CHECK(result.status == STATUS_SUCCESS);
+        CHECK(result.information == 30);
+    });
+    CHECK(parts == 3);
+}
+
+TEST_CASE("attaching, detaching, and finding one's way in a stack") {
+    RequestLab lab;
+    Behaviour filter;
+    PDEVICE_OBJECT low = nullptr;
+    PDEVICE_OBJECT high = nullptr;
+    bool right = true;
+    lab.load("filters", [&](PDRIVER_OBJECT driver) {
+        create_device(driver, nullptr, filter, 0, &low);
+        return create_device(driver, nullptr, filter, 0, &high);
+    });
+    const auto expect = [&](bool condition) { right = right && condition; };
+    lab.in_kernel([&] {
+        expect(IoAttachDeviceToDeviceStack(low, lab.device) == lab.device);
+        PDEVICE_OBJECT below = nullptr;
+        expect(IoAttachDeviceToDeviceStackSafe(high, lab.device, &below) == STATUS_SUCCESS);
+        expect(below == low);
+        expect(IoGetAttachedDevice(lab.device) == high);
+        expect(lab.device->AttachedDevice == low && low->AttachedDevice == high && high->AttachedDevice == nullptr);
+        expect(high->StackSize == 3);
+        PDEVICE_OBJECT reference = IoGetDeviceAttachmentBaseRef(high);
+        expect(reference == lab.device);
+        ObDereferenceObject(reference);
+        reference = IoGetLowerDeviceObject(high);
+        expect(reference == low);
+        ObDereferenceObject(reference);
+        IoDetachDevice(low);
+        expect(IoGetAttachedDevice(lab.device) == low);
+        expect(IoGetLowerDeviceObject(high) == nullptr);
+        IoDetachDevice(lab.device);
+        expect(IoGetAttachedDevice(lab.device) == lab.device);
+        UNICODE_STRING name = unicode(u"\\Device\\Below");
+        expect(IoAttachDevice(low, &name, &below) == STATUS_SUCCESS);
+        expect(below == lab.device);
+    });
+    CHECK(right);
+}
+
+TEST_CASE("a device cannot be detached, or deleted, that is not in a state for it") {
+    const auto ends_in = [](const std::function<void(RequestLab&)>& error) {
+        RequestLab lab;
+        const Outcome outcome = lab.machine.run_in_kernel([&] { error(lab); });
+        return outcome.is_bug_check(0xC9) ? outcome.bug_check.parameters[0] : 0;
+    };
+    CHECK(ends_in([](RequestLab& lab) { IoDetachDevice(lab.device); }) == 0x202);
+    CHECK(ends_in([](RequestLab& lab) {
+              ObReferenceObject(lab.device);
+              IoDeleteDevice(lab.device);
+              IoDeleteDevice(lab.device);
+          }) == 0x240);
+    CHECK(ends_in([](RequestLab& lab) {
+              PDEVICE_OBJECT filter = nullptr;
+              create_device(lab.device->DriverObject, nullptr, lab.behaviour, 0, &filter);
+              IoAttachDeviceToDeviceStack(filter, lab.device);
+              IoDeleteDevice(filter);
+          }) == 0x201);
+}
+
+TEST_CASE("IoGetDeviceObjectPointer opens, keeps the file, and leads to the top of the stack") {
+    RequestLab lab;
+    std::vector<std::string> order;
+    lab.behaviour[IRP_MJ_CREATE] = [&](PDEVICE_OBJECT, PIRP irp) {
+        return order.push_back("create"), complete(irp, STATUS_SUCCESS);
+    };
+    lab.behaviour[IRP_MJ_CLEANUP] = [&](PDEVICE_OBJECT, PIRP irp) {
+        return order.push_back("cleanup"), complete(irp, STATUS_SUCCESS);
+    };
+    lab.behaviour[IRP_MJ_CLOSE] = [&](PDEVICE_OBJECT, PIRP irp) {
+        return order.push_back("close"), complete(irp, STATUS_SUCCESS);
+    };
+    bool right = false;
+    lab.in_kernel([&] {
+        PFILE_OBJECT file = nullptr;
+        PDEVICE_OBJECT top = nullptr;
+        UNICODE_STRING name = unicode(u"\\Device\\Below");
+        IoGetDeviceObjectPointer(&name, FILE_ALL_ACCESS, &file, &top);
+        right = top == lab.device && file->DeviceObject == lab.device;
+        order.push_back("got");
+        ObDereferenceObject(file);
+    });
+    CHECK(right);
+    CHECK(order == std::vector<std::string>{"create", "cleanup", "got", "close"});
+}

@@ -1,0 +1,166 @@
+#include "catch.hpp"
+#include "mm/arena.hpp"
+#include "mm/mdl.hpp"
+#include "support/kernel_fixture.hpp"
+
+using namespace dirql;
+using test::KernelFixture;
+
+TEST_CASE("misuse of MDLs", "[mdl][bugcheck]") {
+    KernelFixture kernel;
+    ke::Process& process = kernel.create_process();
+    PMDL mdl = nullptr;
+    const auto make = [&] {
+        return mdl = IoAllocateMdl(mm::allocate_user(process, 5000), 5000, FALSE, FALSE, nullptr);
+    };
+    const auto locked = [&] {
+        (void)mm::lock_pages(make(), UserMode, IoReadAccess);
+        return mdl;
+    };
+    const auto nonpaged = [&] {
+        mdl = IoAllocateMdl(ExAllocatePoolWithTag(NonPagedPool, 64, 1), 64, FALSE, FALSE, nullptr);
+        MmBuildMdlForNonPagedPool(mdl);
+        return mdl;
+    };
+    struct Case {
+        const char* name;
+        std::uint64_t code;
+        bool irql_first; // the second parameter is the IRQL, the third the MDL; else the second is the MDL
+        unsigned flags;  // the fourth then
+        std::function<void()> body;
+    };
+    const Case cases[] = {
+        {"locked twice", 0xB0, false, MDL_PAGES_LOCKED, [&] { MmProbeAndLockPages(locked(), UserMode, IoReadAccess); }},
+        {"nonpaged pool locked", 0xB0, false, MDL_SOURCE_IS_NONPAGED_POOL,
+         [&] { MmProbeAndLockPages(nonpaged(), KernelMode, IoReadAccess); }},
+        {"unlocked without a lock", 0x7C, false, 0, [&] { MmUnlockPages(make()); }},
+        {"nonpaged pool unlocked", 0x7D, false, 0, [&] { MmUnlockPages(nonpaged()); }},
+        {"a partial one unlocked", 0xB4, false, MDL_PARTIAL,
+         [&] {
+             PMDL source = locked();
+             mdl = IoAllocateMdl(MmGetMdlVirtualAddress(source), 100, FALSE, FALSE, nullptr);
+             IoBuildPartialMdl(source, mdl, MmGetMdlVirtualAddress(source), 100);
+             MmUnlockPages(mdl);
+         }},
+        {"mapped without a lock", 0xB3, false, MDL_PAGES_LOCKED | MDL_PARTIAL,
+         [&] { MmMapLockedPages(make(), KernelMode); }},
+        {"mapped twice", 0xB2, false, MDL_MAPPED_TO_SYSTEM_VA,
+         [&] {
+             MmMapLockedPages(locked(), KernelMode);
+             MmMapLockedPages(mdl, KernelMode);
+         }},
+        {"nonpaged pool mapped", 0xB2, false, MDL_SOURCE_IS_NONPAGED_POOL,
+         [&] { MmMapLockedPages(nonpaged(), KernelMode); }},
+        {"unmapped without a mapping", 0xB6, false, MDL_MAPPED_TO_SYSTEM_VA,
+         [&] { MmUnmapLockedPages(MmSystemRangeStart, locked()); }},
+        {"a shared mapping released through a partial one", 0xB5, false, MDL_PARTIAL,
+         [&] {
+             PMDL source = locked();
+             MmMapLockedPages(source, KernelMode);
+             mdl = IoAllocateMdl(MmGetMdlVirtualAddress(source), 100, FALSE, FALSE, nullptr);
+             IoBuildPartialMdl(source, mdl, MmGetMdlVirtualAddress(source), 100);
+             MmUnmapLockedPages(mdl->MappedSystemVa, mdl);
+         }},
+        {"freed while mapped", 0xB8, false, 0,
+         [&] {
+             MmMapLockedPages(locked(), KernelMode);
+             IoFreeMdl(mdl);
+         }},
+        {"user pages locked at DISPATCH_LEVEL", 0x70, true, UserMode,
+         [&] {
+             make();
+             KeRaiseIrqlToDpcLevel();
+             MmProbeAndLockPages(mdl, UserMode, IoReadAccess);
+         }},
+        {"unlocked above DISPATCH_LEVEL", 0x78, true, 0,
+         [&] {
+             locked();
+             KfRaiseIrql(5);
+             MmUnlockPages(mdl);
+         }},
+        {"mapped above DISPATCH_LEVEL", 0x76, true, KernelMode,
+         [&] {
+             locked();
+             KfRaiseIrql(5);
+             MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmCached, nullptr, FALSE, NormalPagePriority);
+         }},
+        {"mapped for a process at DISPATCH_LEVEL", 0x77, true, UserMode,
+         [&] {
+             locked();
+             KeRaiseIrqlToDpcLevel();
+             MmMapLockedPagesSpecifyCache(mdl, UserMode, MmCached, nullptr, FALSE, NormalPagePriority);
+         }},
+        {"the older mapping above DISPATCH_LEVEL", 0x74, true, KernelMode,
+         [&] {
+             locked();
+             KfRaiseIrql(5);
+             MmMapLockedPages(mdl, KernelMode);
+         }},
+    };
+    const std::size_t index = GENERATE(range(std::size_t{0}, std::size_t{16}));
+    REQUIRE(index < std::size(cases));
+    const Case& each = cases[index];
+    INFO(each.name);
+    const ke::Stop stop = kernel.run(each.body);
+    CHECK(stop.code == DRIVER_VERIFIER_DETECTED_VIOLATION);
+    CHECK(stop.parameters[0] == each.code);
+    CHECK(stop.parameters[each.irql_first ? 2 : 1] == ke::parameter(mdl));
+    if (each.irql_first) CHECK(stop.parameters[1] == stop.irql);
+    CHECK(stop.parameters[3] == each.flags);
+}
+
+TEST_CASE("other bug checks of MDLs", "[mdl][bugcheck]") {
+    KernelFixture kernel;
+    ke::Process& process = kernel.create_process();
+    PMDL mdl = nullptr;
+    SECTION("an MDL of paged pool is not of nonpaged pool") {
+        const ke::Stop stop = kernel.run([&] {
+            mdl = IoAllocateMdl(ExAllocatePoolWithTag(PagedPool, 64, 1), 64, FALSE, FALSE, nullptr);
+            MmBuildMdlForNonPagedPool(mdl);
+        });
+        CHECK(stop.code == DRIVER_VERIFIER_DETECTED_VIOLATION);
+        CHECK(stop.parameters[0] == 0x7F);
+        CHECK(stop.parameters[2] == ke::parameter(mdl));
+    }
+    SECTION("an MDL of what is no memory of the machine") {
+        const ke::Stop stop = kernel.run([&] {
+            mdl = IoAllocateMdl(&kernel, 64, FALSE, FALSE, nullptr);
+            MmBuildMdlForNonPagedPool(mdl);
+        });
+        CHECK(stop.code == MEMORY_MANAGEMENT);
+        CHECK(stop.parameters[0] == 0x1236);
+        CHECK(stop.parameters[1] == ke::parameter(mdl));
+        CHECK(stop.parameters[2] == ke::parameter(mdl + 1));
+    }
+    SECTION("a target too small for its part") {
+        const ke::Stop stop = kernel.run([&] {
+            PMDL source = IoAllocateMdl(mm::allocate_user(process, 40 * 4096), 40 * 4096, FALSE, FALSE, nullptr);
+            (void)mm::lock_pages(source, UserMode, IoReadAccess);
+            mdl = IoAllocateMdl(MmGetMdlVirtualAddress(source), 4096, FALSE, FALSE, nullptr);
+            IoBuildPartialMdl(source, mdl, MmGetMdlVirtualAddress(source), 30 * 4096);
+        });
+        CHECK(stop.code == TARGET_MDL_TOO_SMALL);
+    }
+    SECTION("unmapped at another address") {
+        std::byte* system = nullptr;
+        const ke::Stop stop = kernel.run([&] {
+            mdl = IoAllocateMdl(mm::allocate_user(process, 4096), 4096, FALSE, FALSE, nullptr);
+            (void)mm::lock_pages(mdl, UserMode, IoReadAccess);
+            system = static_cast<std::byte*>(MmMapLockedPages(mdl, KernelMode));
+            MmUnmapLockedPages(system + 16, mdl);
+        });
+        CHECK(stop.code == SYSTEM_PTE_MISUSE);
+        CHECK(stop.parameters[0] == 3);
+        CHECK(stop.parameters[2] == ke::parameter(system));
+        CHECK(stop.parameters[3] == ke::parameter(system + 16));
+    }
+    SECTION("a user address that is no mapping") {
+        const ke::Stop stop = kernel.run([&] {
+            mdl = IoAllocateMdl(mm::allocate_user(process, 4096), 4096, FALSE, FALSE, nullptr);
+            (void)mm::lock_pages(mdl, UserMode, IoReadAccess);
+            MmUnmapLockedPages(MmGetMdlVirtualAddress(mdl), mdl);
+        });
+        CHECK(stop.code == DRIVER_VERIFIER_DETECTED_VIOLATION);
+        CHECK(stop.parameters[0] == 0xB9);
+    }
+}
