@@ -61,11 +61,13 @@ Result<Driver> MachineImpl::load_plug_in(const std::filesystem::path& path) {
     std::byte* memory = slot_->allocate_pages(pages);
     if (memory == nullptr) return Error{ErrorCode::out_of_memory, fmt::format("{}: no physical memory left for the image", path.string())};
     driver->image = driver->plug_in->instantiate({memory, pages * ke::page_size});
+    dirql_image_loaded(driver->plug_in->path().c_str(), memory);
+    const int for_debugger = dirql_code_stays_writable != 0 ? PROT_WRITE : 0;
     for (const ldr::Region& region : driver->plug_in->regions()) {
-        slot_->protect(memory + region.offset, region.size / ke::page_size, ldr::protection_flags(region.access));
+        const int access = ldr::protection_flags(region.access);
+        slot_->protect(memory + region.offset, region.size / ke::page_size, (access & PROT_EXEC) != 0 ? access | for_debugger : access);
     }
     driver->image.run_constructors();
-    dirql_image_loaded(driver->plug_in->path().c_str(), memory);
     driver->code = {reinterpret_cast<std::uintptr_t>(memory), reinterpret_cast<std::uintptr_t>(memory) + driver->image.size, nullptr, nullptr};
     void* entry = driver->image.entry;
     const std::size_t size = driver->image.size;

@@ -70,8 +70,8 @@ Error MachineImpl::stopped_error() const {
 const Outcome& MachineImpl::conclude() {
     outcome = {};
     if (kernel_->stopping) {
+        outcome = describe_stop(*kernel_, drivers_); // while everything is as it was
         ke::unwind_application_threads(*kernel_);
-        outcome = describe_stop(*kernel_, drivers_);
     }
     return outcome;
 }

@@ -34,6 +34,7 @@ MachineView::MachineView(const ke::Machine& machine, Symbolizer& symbolizer)
     copy_images();
     copy_processors();
     copy_threads();
+    copy_idle_threads();
 }
 
 bool MachineView::plausible(std::uint64_t address, std::size_t bytes) noexcept {
@@ -79,6 +80,18 @@ void MachineView::copy_threads_of(std::uint64_t address) {
         if (!thread || thread_at(where) != nullptr) return; // a list that runs in a circle
         threads_.push_back({where, *thread, process->id, field_text(process->name, sizeof process->name)});
         entry = number(thread->process_entry.Flink);
+    }
+}
+
+// They need not be among their process's threads.
+void MachineView::copy_idle_threads() {
+    for (const ProcessorCopy& processor : processors_) {
+        const std::uint64_t where = number(processor.processor.idle_thread);
+        const auto thread = object<ke::Thread>(where);
+        if (!thread || thread_at(where) != nullptr) continue;
+        const auto process = object<ke::Process>(number(thread->process));
+        threads_.push_back({where, *thread, process ? process->id : 0,
+                            process ? field_text(process->name, sizeof process->name) : ""});
     }
 }
 

@@ -77,6 +77,7 @@ private:
     void copy_processors();
     void copy_threads();
     void copy_threads_of(std::uint64_t process);
+    void copy_idle_threads();
 
     const ke::Machine& machine_;
     Symbolizer& symbolizer_;

@@ -129,7 +129,8 @@ std::string stack_text(const MachineView& view, const Frames& frames) {
         const bool returned_to = is_return_address(view, frames, i);
         const std::string callee =
             returned_to && (kernel_inside || i == 0) ? export_called(view, frames[i]) : std::string{};
-        if (!callee.empty()) text += fmt::format("  nt!{}\n", callee);
+        const bool by_compiler = callee.starts_with("__"); // the instrumentation's call, no export of NT's
+        if (!callee.empty() && !by_compiler) text += fmt::format("  nt!{}\n", callee);
         text += fmt::format("  {}\n", view.code_text(frames[i], returned_to));
         kernel_inside = false;
     }

@@ -1,7 +1,7 @@
 // The pools: nonpaged and paged, tagged, each block accounted to the image that allocated it.
 //
 // Errors end as NT's free build ends them, and each of these is looked for in every allocation and free:
-//   freed twice 0xC2/7, with the wrong tag 0xC2/0xA, at an address that is no block 0xC2/0x46, of the user half 0xC2/0x40
+//   freed twice 0xC2/7, with the wrong tag 0xC2/0xA, an address that is no block 0xC2/0x46, or the user half's 0xC2/0x40
 //   written past its end 0x19/0x21, before its beginning 0xC2/1, after it was freed 0xC6
 //   paged pool above APC_LEVEL 0xC4/1 and 0xC4/0x11, nonpaged above DISPATCH_LEVEL 0xC4/2 and 0xC4/0x12
 //

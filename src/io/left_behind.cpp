@@ -17,7 +17,7 @@ bool in(const ke::CodeRange& code, const void* address) noexcept {
 // A processor's DPC queue is singly linked, from the head's Flink on.
 ex::ActiveObject find_dpc(const ke::Machine& machine, const ke::CodeRange& code) noexcept {
     for (unsigned i = 0; i < machine.processor_count; ++i) {
-        const auto* entry = reinterpret_cast<const SINGLE_LIST_ENTRY*>(machine.processors[i]->dpc_queue.Flink);
+        auto* entry = reinterpret_cast<SINGLE_LIST_ENTRY*>(machine.processors[i]->dpc_queue.Flink);
         for (; entry != nullptr; entry = entry->Next) {
             const KDPC* dpc = CONTAINING_RECORD(entry, KDPC, DpcListEntry);
             const auto* routine = reinterpret_cast<const void*>(dpc->DeferredRoutine);

@@ -96,7 +96,7 @@ NTSTATUS create_file(const Create& create) noexcept {
                      ea.get(), create.ea_length, create.allocation_size == nullptr ? nullptr : &allocation, nullptr, {}};
     HANDLE handle = nullptr;
     // Opening a file always lets its opener see its attributes; a synchronous one can be waited for.
-    status = ob::open_by_name(create.attributes, nullptr, mode, create.access | FILE_READ_ATTRIBUTES, &open, &handle);
+    status = ob::open_by_name(create.attributes, &file_type, mode, create.access | FILE_READ_ATTRIBUTES, &open, &handle);
     if (!NT_SUCCESS(status)) return status;
     return write_results(create, mode, handle, open.result);
 }

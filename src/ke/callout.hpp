@@ -91,8 +91,15 @@ void trace_callout_entry(const CalloutSite& site) noexcept;
 void trace_callout_exit(const CalloutSite& site, const NTSTATUS* status) noexcept;
 
 // What the cold paths are given by reference is copied there, so that the hot path keeps it in registers.
+// NT's own headers give routines of one type as another: an IoDpcRoutine (IoInitializeDpcRequest) is called as a DPC routine.
+#ifdef __clang__
+#define DIRQL_CALLS_ANY_ROUTINE __attribute__((no_sanitize("function")))
+#else
+#define DIRQL_CALLS_ANY_ROUTINE
+#endif
+
 template <class Function, class... Arguments>
-inline auto checked_callout(const CalloutSite& site, Function function, Arguments... arguments) noexcept {
+DIRQL_CALLS_ANY_ROUTINE inline auto checked_callout(const CalloutSite& site, Function function, Arguments... arguments) noexcept {
     Processor* processor = current_processor();
     const CalloutState before(processor);
     const std::uint8_t depth = processor->callout_depth;

@@ -176,6 +176,22 @@ TEST_CASE("a routine that never ends") {
     CHECK(contains(text, "\n  0: PASSIVE_LEVEL, runs thread "));
 }
 
+TEST_CASE("an idle processor is idle, though its thread is in no list") {
+    World world;
+    RemoveEntryList(&world.machine->processors[0]->idle_thread->process_entry);
+    world.machine.run();
+    CHECK(world.report() == R"(*** STALL: nothing can ever run again
+
+At 0.000 us of virtual time.
+
+Threads
+  none
+
+Processors
+  0: DISPATCH_LEVEL, idle
+)");
+}
+
 TEST_CASE("a processor that spins for another's lock") {
     World world({.processors = 2, .callout_budget = 1'000'000'000, .run_budget = 100'000'000});
     auto* lock = world.machine->allocate<KSPIN_LOCK>();

@@ -11,16 +11,16 @@ namespace {
 // Serves reads, writes and control requests from another driver; the lab's kernel side is that driver.
 struct RequestLab : Lab {
     explicit RequestLab(ULONG flags = DO_BUFFERED_IO) {
-        const auto serve = [this](PDEVICE_OBJECT device, PIRP irp) {
+        const auto serve = [this](PDEVICE_OBJECT target, PIRP irp) {
             PIO_STACK_LOCATION location = IoGetCurrentIrpStackLocation(irp);
             mode = static_cast<KPROCESSOR_MODE>(irp->RequestorMode);
             thread_right = irp->Tail.Overlay.Thread == PsGetCurrentThread();
             offset = location->Parameters.Read.ByteOffset.QuadPart;
             length = location->Parameters.Read.Length;
             void* data = irp->AssociatedIrp.SystemBuffer;
-            if ((device->Flags & DO_DIRECT_IO) != 0)
+            if ((target->Flags & DO_DIRECT_IO) != 0)
                 data = MmGetSystemAddressForMdlSafe(irp->MdlAddress, NormalPagePriority);
-            if ((device->Flags & (DO_DIRECT_IO | DO_BUFFERED_IO)) == 0) data = irp->UserBuffer;
+            if ((target->Flags & (DO_DIRECT_IO | DO_BUFFERED_IO)) == 0) data = irp->UserBuffer;
             if (location->MajorFunction == IRP_MJ_READ) std::memcpy(data, "from below", 10);
             if (location->MajorFunction == IRP_MJ_WRITE) text.assign(static_cast<char*>(data), length);
             if (pended) {

@@ -13,10 +13,10 @@ constexpr OpenOptions overlapped{.overlapped = true};
 // Pends reads; completes them from the context that a test chooses.
 struct PendingLab : Lab {
     explicit PendingLab(MachineOptions options = {}) : Lab(std::move(options)) {
-        behaviour[IRP_MJ_READ] = [this](PDEVICE_OBJECT device, PIRP irp) {
+        behaviour[IRP_MJ_READ] = [this](PDEVICE_OBJECT target, PIRP irp) {
             IoMarkIrpPending(irp);
             waiting.push_back(irp);
-            if (on_pended) on_pended(device, irp);
+            if (on_pended) on_pended(target, irp);
             return STATUS_PENDING;
         };
         behaviour[IRP_MJ_WRITE] = [this](PDEVICE_OBJECT, PIRP irp) { // completes the oldest read
@@ -151,7 +151,6 @@ TEST_CASE("without an event the file itself is signalled") {
         process
             .start_thread([&] {
                 process.sleep(std::chrono::milliseconds(5));
-                lab.machine.debug_output();
                 IO_STATUS_BLOCK other{};
                 CHECK(NtWriteFile(file.handle(), nullptr, nullptr, nullptr, &other, data, 1, &zero, nullptr) ==
                       STATUS_SUCCESS);

@@ -51,9 +51,9 @@ std::vector<ULONG_PTR> fingerprint(Host& host, const MachineOptions& options) {
     workers.order = &order;
     const Outcome outcome = machine.run_in_kernel([&] {
         KeInitializeEvent(&workers.over, NotificationEvent, FALSE);
-        void* block = ExAllocatePoolWithTag(NonPagedPoolNx, 100, 'tseT');
+        void* block = ExAllocatePoolWithTag(NonPagedPoolNx, 100, 0x54534554);
         order.push_back(reinterpret_cast<ULONG_PTR>(block) & 0x3FFFFFFF);
-        ExFreePoolWithTag(block, 'tseT');
+        ExFreePoolWithTag(block, 0x54534554);
         workers.running = 4;
         for (int i = 0; i < 4; ++i) {
             HANDLE thread;

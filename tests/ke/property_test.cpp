@@ -150,7 +150,7 @@ private:
     }
     static bool timers_in_order(const ke::Machine& machine) {
         std::uint64_t last = 0;
-        for (const LIST_ENTRY* entry = machine.timers.Flink; entry != &machine.timers; entry = entry->Flink) {
+        for (LIST_ENTRY* entry = machine.timers.Flink; entry != &machine.timers; entry = entry->Flink) {
             const KTIMER& timer = *CONTAINING_RECORD(entry, KTIMER, TimerListEntry);
             if (timer.Header.Inserted != 1 || timer.DueTime.QuadPart < last) return false;
             last = timer.DueTime.QuadPart;

@@ -86,8 +86,8 @@ std::vector<Expectation> expectations() {
         {misuse_stack_overflow, 0x7F, {is(8), some, some, some}},
         {misuse_stack_overflow_in_dpc, 0x7F, {is(8), some, some, some}},
         {misuse_print_garbage, 0x3B, {is(0xC000'0005), some, in_system, zero}},
-        {misuse_copy_to_null, 0x3B, {is(0xC000'0005), some, in_system, zero}},
-        {misuse_complete_null, 0x3B, {is(0xC000'0005), some, in_system, zero}},
+        {misuse_copy_to_garbage, 0x3B, {is(0xC000'0005), some, in_system, zero}},
+        {misuse_complete_garbage, 0x3B, {is(0xC000'0005), some, in_system, zero}},
         {misuse_breakpoint, 0x3B, {is(0x8000'0003), some, in_system, zero}},
         {misuse_bug_check, 0xDEADDEAD, {is(1), is(2), is(3), is(4)}},
     };

@@ -206,6 +206,8 @@ TEST_CASE_METHOD(NameFixture, "names relative to a root directory") {
 
 TEST_CASE_METHOD(NameFixture, "an object keeps the directory it is in, not the other way round") {
     const auto stop = run([&] {
+        const auto directories = [] { return ob::type_state(ob::current_state(), ob::directory_type).objects; };
+        const std::int64_t before = directories();
         HANDLE sub = nullptr;
         HANDLE leaf = nullptr;
         REQUIRE(ZwCreateDirectoryObject(&sub, DIRECTORY_ALL_ACCESS, Attributes(u"\\Sub").get()) == STATUS_SUCCESS);
@@ -216,8 +218,10 @@ TEST_CASE_METHOD(NameFixture, "an object keeps the directory it is in, not the o
         ZwClose(sub);
         CHECK(find(u"\\Sub") == STATUS_OBJECT_NAME_NOT_FOUND);
         CHECK(full_name(body) == u"...\\Leaf");
+        CHECK(directories() == before + 1);
         ZwClose(leaf);
         CHECK(full_name(body).empty());
+        CHECK(directories() == before); // it went with the last name in it
         ob::dereference(body);
         CHECK(seen.destroyed == 1);
     });
@@ -253,9 +257,10 @@ TEST_CASE_METHOD(NameFixture, "links to links, to directories, to themselves, to
             const std::u16string target = u"\\Chain" + std::u16string(1, u'0' + i - 1);
             REQUIRE(link(name, target) == STATUS_SUCCESS);
         }
-        CHECK(find(std::u16string(u"\\Chain") + char16_t(u'0' + 20) + u"\\Deep", &test_type) == STATUS_SUCCESS);
-        CHECK(find(std::u16string(u"\\Chain") + char16_t(u'0' + 39) + u"\\Deep", &test_type) ==
-              STATUS_OBJECT_NAME_NOT_FOUND);
+        const auto chain = [](char16_t n) { return std::u16string(u"\\Chain") + char16_t(u'0' + n) + u"\\Deep"; };
+        CHECK(find(chain(20), &test_type) == STATUS_SUCCESS);
+        CHECK(find(chain(30), &test_type) == STATUS_SUCCESS); // 31 links: as many as are followed
+        CHECK(find(chain(31), &test_type) == STATUS_OBJECT_NAME_NOT_FOUND);
         CHECK(link(u"\\Loop", u"\\Loop") == STATUS_SUCCESS);
         CHECK(find(u"\\Loop") == STATUS_OBJECT_NAME_NOT_FOUND);
         CHECK(link(u"\\Relative", u"Device") == STATUS_SUCCESS);

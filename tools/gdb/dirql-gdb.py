@@ -146,6 +146,8 @@ class ImageLoaded(gdb.Breakpoint):
     """dirql_image_loaded(path, base): the driver's symbols, before its first instruction runs."""
 
     def stop(self):
+        writable = int(gdb.parse_and_eval("(unsigned long)&dirql_code_stays_writable"))
+        gdb.selected_inferior().write_memory(writable, b"\x01")
         path = gdb.parse_and_eval("(char *)$rdi").string()
         gdb.execute('add-symbol-file "%s" -o 0x%x' % (path, int(gdb.parse_and_eval("$rsi"))), to_string=True)
         return False

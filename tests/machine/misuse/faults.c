@@ -97,8 +97,8 @@ MISUSE(bug_check) { KeBugCheckEx(0xDEADDEAD, 1, 2, 3, 4); }
 
 MISUSE(print_garbage) { DbgPrint("%s\n", (const char*)(ULONG_PTR)((ULONG_PTR)Null() + 0x1234)); }
 
-MISUSE(copy_to_null) { RtlCopyMemory((PVOID)Null(), Irp, 64); }
+MISUSE(copy_to_garbage) { RtlCopyMemory((PVOID)((ULONG_PTR)Null() + 0x1000), Irp, 64); }
 
-MISUSE(complete_null) { IoCompleteRequest((PIRP)Null(), IO_NO_INCREMENT); }
+MISUSE(complete_garbage) { IoCompleteRequest((PIRP)((ULONG_PTR)Null() + 0x1000), IO_NO_INCREMENT); }
 
 MISUSE(breakpoint) { __asm__ volatile("int3"); }
