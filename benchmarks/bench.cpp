@@ -26,7 +26,9 @@ void set_iterations(benchmark::internal::Benchmark* benchmark) {
 }
 
 // A machine with these drivers, and the loop run by an application that has `device` open.
-template <class Loop> void in_application(benchmark::State& state, std::initializer_list<const char*> drivers, const char* device, Loop loop) {
+template <class Loop>
+void in_application(benchmark::State& state, std::initializer_list<const char*> drivers, const char* device,
+                    Loop loop) {
     dirql::Machine machine({.run_budget = std::chrono::hours(24 * 365)});
     for (const char* driver : drivers) machine.load(std::filesystem::path(driver)).value();
     const dirql::Outcome outcome = machine.run([&](dirql::Process& process) {
@@ -40,7 +42,8 @@ void control_loop(benchmark::State& state, HANDLE file, void* in, ULONG in_lengt
     IO_STATUS_BLOCK result;
     NTSTATUS status = STATUS_SUCCESS;
     for (auto _ : state) {
-        status = NtDeviceIoControlFile(file, nullptr, nullptr, nullptr, &result, control_code, in, in_length, out, out_length);
+        status = NtDeviceIoControlFile(file, nullptr, nullptr, nullptr, &result, control_code, in, in_length, out,
+                                       out_length);
     }
     if (status != STATUS_SUCCESS) state.SkipWithError("the request failed");
 }
@@ -68,7 +71,8 @@ void irp_pended_dpc(benchmark::State& state) {
                    [](benchmark::State& s, HANDLE file) { control_loop(s, file, nullptr, 0, nullptr, 0); });
 }
 
-void floor_loop(benchmark::State& state, floor_path::Device& device, void* in, std::uint32_t in_length, void* out, std::uint32_t out_length) {
+void floor_loop(benchmark::State& state, floor_path::Device& device, void* in, std::uint32_t in_length, void* out,
+                std::uint32_t out_length) {
     floor_path::File file{&device, 0, {1}};
     const std::uintptr_t handle = floor_path::open(file, any_access);
     floor_path::StatusBlock result;
@@ -108,7 +112,8 @@ void machine_cycle(benchmark::State& state) {
         const dirql::Outcome outcome = machine.run([](dirql::Process& process) {
             dirql::File file = process.open("\\Device\\Null").value();
             IO_STATUS_BLOCK result;
-            NtDeviceIoControlFile(file.handle(), nullptr, nullptr, nullptr, &result, control_code, nullptr, 0, nullptr, 0);
+            NtDeviceIoControlFile(file.handle(), nullptr, nullptr, nullptr, &result, control_code, nullptr, 0, nullptr,
+                                  0);
         });
         if (!outcome.finished() || machine.unload(driver).value() != dirql::Unload::unloaded) {
             state.SkipWithError("the cycle failed");
@@ -136,7 +141,9 @@ void linux_spawn_true(benchmark::State& state) {
     }
 }
 
-void add(const char* name, benchmark::internal::Function* function) { set_iterations(benchmark::RegisterBenchmark(name, function)); }
+void add(const char* name, benchmark::internal::Function* function) {
+    set_iterations(benchmark::RegisterBenchmark(name, function));
+}
 
 } // namespace
 

@@ -108,7 +108,8 @@ Status null_control(Device*, Irp* irp) {
 Status echo_control(Device*, Irp* irp) {
     const Location* location = irp->current;
     irp->io_status.status = success;
-    irp->io_status.information = location->in_length < location->out_length ? location->in_length : location->out_length;
+    irp->io_status.information =
+        location->in_length < location->out_length ? location->in_length : location->out_length;
     complete_request(irp);
     return success;
 }
@@ -145,8 +146,8 @@ std::uintptr_t open(File& file, std::uint32_t access) {
     return (handles.size() - 1) << 2;
 }
 
-[[gnu::noinline]] Status device_control(std::uintptr_t handle, StatusBlock* result, std::uint32_t code, const void* in, std::uint32_t in_length,
-                                        void* out, std::uint32_t out_length) {
+[[gnu::noinline]] Status device_control(std::uintptr_t handle, StatusBlock* result, std::uint32_t code, const void* in,
+                                        std::uint32_t in_length, void* out, std::uint32_t out_length) {
     const std::size_t index = handle >> 2;
     if (index >= handles.size() || handles[index].file == nullptr) return invalid_handle;
     const HandleEntry& entry = handles[index];

@@ -99,8 +99,8 @@ struct File {
 
 // Opens `device`; the handle is a multiple of 4.
 [[nodiscard]] std::uintptr_t open(File& file, std::uint32_t access);
-Status device_control(std::uintptr_t handle, StatusBlock* result, std::uint32_t code, const void* in, std::uint32_t in_length, void* out,
-                      std::uint32_t out_length);
+Status device_control(std::uintptr_t handle, StatusBlock* result, std::uint32_t code, const void* in,
+                      std::uint32_t in_length, void* out, std::uint32_t out_length);
 
 // The drivers: completes at once; sends its input back; passes down with a completion routine.
 extern Driver null_driver;

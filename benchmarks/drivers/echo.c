@@ -6,8 +6,7 @@ static DRIVER_DISPATCH Echo;
 static DRIVER_UNLOAD Unload;
 DRIVER_INITIALIZE DriverEntry;
 
-static NTSTATUS CompleteAtOnce(PDEVICE_OBJECT DeviceObject, PIRP Irp)
-{
+static NTSTATUS CompleteAtOnce(PDEVICE_OBJECT DeviceObject, PIRP Irp) {
     UNREFERENCED_PARAMETER(DeviceObject);
     Irp->IoStatus.Status = STATUS_SUCCESS;
     Irp->IoStatus.Information = 0;
@@ -15,8 +14,7 @@ static NTSTATUS CompleteAtOnce(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS Echo(PDEVICE_OBJECT DeviceObject, PIRP Irp)
-{
+static NTSTATUS Echo(PDEVICE_OBJECT DeviceObject, PIRP Irp) {
     PIO_STACK_LOCATION location = IoGetCurrentIrpStackLocation(Irp);
     ULONG in = location->Parameters.DeviceIoControl.InputBufferLength;
     ULONG out = location->Parameters.DeviceIoControl.OutputBufferLength;
@@ -28,13 +26,9 @@ static NTSTATUS Echo(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     return STATUS_SUCCESS;
 }
 
-static VOID Unload(PDRIVER_OBJECT DriverObject)
-{
-    IoDeleteDevice(DriverObject->DeviceObject);
-}
+static VOID Unload(PDRIVER_OBJECT DriverObject) { IoDeleteDevice(DriverObject->DeviceObject); }
 
-NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
-{
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath) {
     UNICODE_STRING name = RTL_CONSTANT_STRING(L"\\Device\\Echo");
     PDEVICE_OBJECT device;
 

@@ -12,8 +12,7 @@ static IO_COMPLETION_ROUTINE PassUp;
 static DRIVER_UNLOAD Unload;
 DRIVER_INITIALIZE DriverEntry;
 
-static NTSTATUS PassUp(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context)
-{
+static NTSTATUS PassUp(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context) {
     UNREFERENCED_PARAMETER(DeviceObject);
     UNREFERENCED_PARAMETER(Context);
     if (Irp->PendingReturned) {
@@ -22,8 +21,7 @@ static NTSTATUS PassUp(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context)
     return STATUS_CONTINUE_COMPLETION;
 }
 
-static NTSTATUS PassDown(PDEVICE_OBJECT DeviceObject, PIRP Irp)
-{
+static NTSTATUS PassDown(PDEVICE_OBJECT DeviceObject, PIRP Irp) {
     PFILTER_EXTENSION extension = DeviceObject->DeviceExtension;
 
     IoCopyCurrentIrpStackLocationToNext(Irp);
@@ -31,8 +29,7 @@ static NTSTATUS PassDown(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     return IoCallDriver(extension->Lower, Irp);
 }
 
-static VOID Unload(PDRIVER_OBJECT DriverObject)
-{
+static VOID Unload(PDRIVER_OBJECT DriverObject) {
     while (DriverObject->DeviceObject != NULL) {
         PFILTER_EXTENSION extension = DriverObject->DeviceObject->DeviceExtension;
         IoDetachDevice(extension->Lower);
@@ -40,8 +37,7 @@ static VOID Unload(PDRIVER_OBJECT DriverObject)
     }
 }
 
-NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
-{
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath) {
     UNICODE_STRING target = RTL_CONSTANT_STRING(L"\\Device\\Null");
     NTSTATUS status = STATUS_SUCCESS;
     ULONG i;

@@ -5,8 +5,7 @@ static DRIVER_DISPATCH CompleteAtOnce;
 static DRIVER_UNLOAD Unload;
 DRIVER_INITIALIZE DriverEntry;
 
-static NTSTATUS CompleteAtOnce(PDEVICE_OBJECT DeviceObject, PIRP Irp)
-{
+static NTSTATUS CompleteAtOnce(PDEVICE_OBJECT DeviceObject, PIRP Irp) {
     UNREFERENCED_PARAMETER(DeviceObject);
     Irp->IoStatus.Status = STATUS_SUCCESS;
     Irp->IoStatus.Information = 0;
@@ -14,13 +13,9 @@ static NTSTATUS CompleteAtOnce(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     return STATUS_SUCCESS;
 }
 
-static VOID Unload(PDRIVER_OBJECT DriverObject)
-{
-    IoDeleteDevice(DriverObject->DeviceObject);
-}
+static VOID Unload(PDRIVER_OBJECT DriverObject) { IoDeleteDevice(DriverObject->DeviceObject); }
 
-NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
-{
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath) {
     UNICODE_STRING name = RTL_CONSTANT_STRING(L"\\Device\\Null");
     PDEVICE_OBJECT device;
 

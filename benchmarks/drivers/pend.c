@@ -7,8 +7,7 @@ static IO_DPC_ROUTINE CompleteLater;
 static DRIVER_UNLOAD Unload;
 DRIVER_INITIALIZE DriverEntry;
 
-static NTSTATUS CompleteAtOnce(PDEVICE_OBJECT DeviceObject, PIRP Irp)
-{
+static NTSTATUS CompleteAtOnce(PDEVICE_OBJECT DeviceObject, PIRP Irp) {
     UNREFERENCED_PARAMETER(DeviceObject);
     Irp->IoStatus.Status = STATUS_SUCCESS;
     Irp->IoStatus.Information = 0;
@@ -16,8 +15,7 @@ static NTSTATUS CompleteAtOnce(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     return STATUS_SUCCESS;
 }
 
-static VOID CompleteLater(PKDPC Dpc, PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context)
-{
+static VOID CompleteLater(PKDPC Dpc, PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context) {
     UNREFERENCED_PARAMETER(Dpc);
     UNREFERENCED_PARAMETER(DeviceObject);
     UNREFERENCED_PARAMETER(Context);
@@ -27,20 +25,15 @@ static VOID CompleteLater(PKDPC Dpc, PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOI
 }
 
 /* The DPC may run, and complete the request, before this has returned: pending it is all the same. */
-static NTSTATUS Pend(PDEVICE_OBJECT DeviceObject, PIRP Irp)
-{
+static NTSTATUS Pend(PDEVICE_OBJECT DeviceObject, PIRP Irp) {
     IoMarkIrpPending(Irp);
     IoRequestDpc(DeviceObject, Irp, NULL);
     return STATUS_PENDING;
 }
 
-static VOID Unload(PDRIVER_OBJECT DriverObject)
-{
-    IoDeleteDevice(DriverObject->DeviceObject);
-}
+static VOID Unload(PDRIVER_OBJECT DriverObject) { IoDeleteDevice(DriverObject->DeviceObject); }
 
-NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
-{
+NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath) {
     UNICODE_STRING name = RTL_CONSTANT_STRING(L"\\Device\\Pend");
     PDEVICE_OBJECT device;
     NTSTATUS status;

@@ -20,20 +20,20 @@ class MachineImpl;
 /// Its globals are this process's own: it serves one machine at a time, and gets its first data back when it is unloaded.
 struct LinkedDriver {
     const char* name;
-    void* entry;  ///< DriverEntry
+    void* entry; ///< DriverEntry
     void* data_begin = nullptr;
     void* data_end = nullptr;
     void* bss_begin = nullptr;
     void* bss_end = nullptr;
-    mutable std::atomic<void*> image = nullptr;  ///< dirql's: the pristine copy of the data, and who has the driver
+    mutable std::atomic<void*> image = nullptr; ///< dirql's: the pristine copy of the data, and who has the driver
 };
 
 /// What unloading came to.
 enum class Unload {
-    unloaded,           ///< the driver is gone
-    no_unload_routine,  ///< the driver has none: it stays until the machine ends
-    pending,            ///< a device is open or attached to: the Unload routine runs when that is over
-    devices_left,       ///< Unload left devices behind; the image stays
+    unloaded,          ///< the driver is gone
+    no_unload_routine, ///< the driver has none: it stays until the machine ends
+    pending,           ///< a device is open or attached to: the Unload routine runs when that is over
+    devices_left,      ///< Unload left devices behind; the image stays
 };
 
 /// A loaded driver of a machine. A handle without ownership: the machine unloads what is loaded when it ends.

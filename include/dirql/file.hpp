@@ -30,17 +30,17 @@ struct IoResult {
 };
 
 struct OpenOptions {
-    std::uint32_t access = 0xC000'0000;      ///< GENERIC_READ | GENERIC_WRITE
-    std::uint32_t share = 7;                 ///< FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
-    std::uint32_t disposition = 1;           ///< FILE_OPEN
-    std::uint32_t create_options = 0;        ///< FILE_... options beside those that `overlapped` decides
-    bool overlapped = false;                 ///< requests return at once, as pending; see File::start_read and its like
+    std::uint32_t access = 0xC000'0000; ///< GENERIC_READ | GENERIC_WRITE
+    std::uint32_t share = 7;            ///< FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE
+    std::uint32_t disposition = 1;      ///< FILE_OPEN
+    std::uint32_t create_options = 0;   ///< FILE_... options beside those that `overlapped` decides
+    bool overlapped = false;            ///< requests return at once, as pending; see File::start_read and its like
 };
 
 namespace api {
 struct FileState;
 struct RequestState;
-}
+} // namespace api
 
 /// A request under way on an overlapped file. Waits for its end when destroyed.
 class Request {
@@ -76,12 +76,14 @@ public:
     IoResult read(std::size_t length, std::int64_t offset = -1);
     IoResult write(std::span<const std::byte> data, std::int64_t offset = -1);
     /// NtDeviceIoControlFile. For METHOD_IN_DIRECT, `out` is the second buffer's first content.
-    IoResult device_control(std::uint32_t code, std::span<const std::byte> in = {}, std::size_t out_length = 0, std::span<const std::byte> out = {});
+    IoResult device_control(std::uint32_t code, std::span<const std::byte> in = {}, std::size_t out_length = 0,
+                            std::span<const std::byte> out = {});
 
     /// The same, not waited for.
     [[nodiscard]] Request start_read(std::size_t length, std::int64_t offset = 0);
     [[nodiscard]] Request start_write(std::span<const std::byte> data, std::int64_t offset = 0);
-    [[nodiscard]] Request start_device_control(std::uint32_t code, std::span<const std::byte> in = {}, std::size_t out_length = 0);
+    [[nodiscard]] Request start_device_control(std::uint32_t code, std::span<const std::byte> in = {},
+                                               std::size_t out_length = 0);
 
     /// Closes the handle now; the status of NtClose.
     Status close();

@@ -26,10 +26,10 @@ class MachineImpl;
 
 /// How a machine is made. Durations are of virtual time where nothing else is said.
 struct MachineOptions {
-    std::uint64_t seed = 0;            ///< decides every choice; the same seed gives the same run
-    unsigned processors = 1;           ///< 1 to 64
-    std::size_t physical_memory = std::size_t{256} << 20;  ///< bytes, up to 1 GiB
-    bool trace = false;                ///< record events from the start, see Machine::trace
+    std::uint64_t seed = 0;                               ///< decides every choice; the same seed gives the same run
+    unsigned processors = 1;                              ///< 1 to 64
+    std::size_t physical_memory = std::size_t{256} << 20; ///< bytes, up to 1 GiB
+    bool trace = false;                                   ///< record events from the start, see Machine::trace
     /// How long one call into a driver may take before the machine stops with a stall or, at DISPATCH_LEVEL, bug check 0x133.
     std::chrono::nanoseconds callout_budget = std::chrono::seconds(5);
     /// How much time may pass in one run.

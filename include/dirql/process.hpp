@@ -15,7 +15,7 @@ namespace dirql {
 namespace api {
 class ProcessImpl;
 struct ThreadState;
-}
+} // namespace api
 
 /// A thread of an application. Joined when destroyed.
 class Thread {
@@ -29,7 +29,7 @@ public:
 private:
     friend class Process;
     explicit Thread(api::ThreadState& state) : state_(&state) {}
-    api::ThreadState* state_;  // the process's; null once joined
+    api::ThreadState* state_; // the process's; null once joined
 };
 
 /// Handed to the body of Machine::run, which runs as a thread of this process: in the machine's time, on a stack in its user

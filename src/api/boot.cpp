@@ -35,8 +35,8 @@ ke::Machine* boot(ke::Slot& slot, const ke::MachineOptions& options, ke::HostInt
     ke::Machine* machine = ke::create_machine(slot, options, host);
     if (machine == nullptr) return nullptr;
     const OnProcessor on_processor(*machine);
-    const bool up = ex::initialize(*machine) && mm::initialize(*machine) && ob::initialize(*machine) && ps::initialize(*machine) &&
-                    io::initialize(*machine);
+    const bool up = ex::initialize(*machine) && mm::initialize(*machine) && ob::initialize(*machine) &&
+                    ps::initialize(*machine) && io::initialize(*machine);
     return up ? machine : nullptr;
 }
 

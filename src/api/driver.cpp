@@ -18,8 +18,9 @@ ldr::LinkedImage::Data span_of(void* begin, void* end) {
 // One for the life of the process, like the globals it speaks of.
 ldr::LinkedImage& image_of(const LinkedDriver& driver) {
     if (void* known = driver.image.load(std::memory_order_acquire)) return *static_cast<ldr::LinkedImage*>(known);
-    auto fresh = std::make_unique<ldr::LinkedImage>(driver.name, driver.entry,
-                                                    std::vector{span_of(driver.data_begin, driver.data_end), span_of(driver.bss_begin, driver.bss_end)});
+    auto fresh = std::make_unique<ldr::LinkedImage>(
+        driver.name, driver.entry,
+        std::vector{span_of(driver.data_begin, driver.data_end), span_of(driver.bss_begin, driver.bss_end)});
     void* expected = nullptr;
     if (driver.image.compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
     return *static_cast<ldr::LinkedImage*>(expected);
@@ -59,16 +60,19 @@ Result<Driver> MachineImpl::load_plug_in(const std::filesystem::path& path) {
     driver->plug_in = plug_in.value();
     const std::size_t pages = ke::pages_for(driver->plug_in->image_size());
     std::byte* memory = slot_->allocate_pages(pages);
-    if (memory == nullptr) return Error{ErrorCode::out_of_memory, fmt::format("{}: no physical memory left for the image", path.string())};
+    if (memory == nullptr)
+        return Error{ErrorCode::out_of_memory, fmt::format("{}: no physical memory left for the image", path.string())};
     driver->image = driver->plug_in->instantiate({memory, pages * ke::page_size});
     dirql_image_loaded(driver->plug_in->path().c_str(), memory);
     const int for_debugger = dirql_code_stays_writable != 0 ? PROT_WRITE : 0;
     for (const ldr::Region& region : driver->plug_in->regions()) {
         const int access = ldr::protection_flags(region.access);
-        slot_->protect(memory + region.offset, region.size / ke::page_size, (access & PROT_EXEC) != 0 ? access | for_debugger : access);
+        slot_->protect(memory + region.offset, region.size / ke::page_size,
+                       (access & PROT_EXEC) != 0 ? access | for_debugger : access);
     }
     driver->image.run_constructors();
-    driver->code = {reinterpret_cast<std::uintptr_t>(memory), reinterpret_cast<std::uintptr_t>(memory) + driver->image.size, nullptr, nullptr};
+    driver->code = {reinterpret_cast<std::uintptr_t>(memory),
+                    reinterpret_cast<std::uintptr_t>(memory) + driver->image.size, nullptr, nullptr};
     void* entry = driver->image.entry;
     const std::size_t size = driver->image.size;
     return start(std::move(driver), entry, memory, size);
@@ -78,7 +82,9 @@ Result<Driver> MachineImpl::load_linked(const LinkedDriver& linked) {
     if (kernel_->stopping) return stopped_error();
     ldr::LinkedImage& image = image_of(linked);
     if (!image.try_claim()) {
-        return Error{ErrorCode::driver_busy, fmt::format("{}: a linked driver serves one machine at a time, and another one has it", linked.name)};
+        return Error{
+            ErrorCode::driver_busy,
+            fmt::format("{}: a linked driver serves one machine at a time, and another one has it", linked.name)};
     }
     auto driver = std::make_unique<LoadedDriver>();
     driver->name = linked.name;
@@ -102,7 +108,8 @@ Result<Driver> MachineImpl::start(std::unique_ptr<LoadedDriver> loading, void* e
     driver.code.name = driver.code_name->c_str();
     if (!ke::add_code_range(*kernel_, driver.code)) {
         release(driver);
-        return Error{ErrorCode::out_of_memory, fmt::format("{}: a machine holds at most {} drivers", driver.name, ke::Machine::max_images)};
+        return Error{ErrorCode::out_of_memory,
+                     fmt::format("{}: a machine holds at most {} drivers", driver.name, ke::Machine::max_images)};
     }
     drivers_.push_back(std::move(loading));
     const auto id = static_cast<std::uint32_t>(drivers_.size() - 1);
@@ -119,7 +126,8 @@ Result<Driver> MachineImpl::start(std::unique_ptr<LoadedDriver> loading, void* e
     });
     if (!ran) return stopped_error();
     if (NT_SUCCESS(status)) return Driver(driver.name, id);
-    const Error error{ErrorCode::driver_failed, fmt::format("{}: DriverEntry returned {}", driver.name, status_name(status)), status};
+    const Error error{ErrorCode::driver_failed,
+                      fmt::format("{}: DriverEntry returned {}", driver.name, status_name(status)), status};
     if (driver.object != nullptr) return error; // it left devices behind, which keep the image
     release(driver);
     drivers_[id].reset();
@@ -128,7 +136,8 @@ Result<Driver> MachineImpl::start(std::unique_ptr<LoadedDriver> loading, void* e
 
 Result<Unload> MachineImpl::unload(std::uint32_t id) {
     if (kernel_->stopping) return stopped_error();
-    if (id >= drivers_.size() || drivers_[id] == nullptr) return Error{ErrorCode::invalid_argument, "this driver is not loaded"};
+    if (id >= drivers_.size() || drivers_[id] == nullptr)
+        return Error{ErrorCode::invalid_argument, "this driver is not loaded"};
     LoadedDriver& driver = *drivers_[id];
     io::UnloadResult result{};
     const bool ran = run_system("DriverUnload", [&] {

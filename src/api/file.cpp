@@ -24,7 +24,8 @@ constexpr std::int64_t no_offset = -1;
 
 } // namespace
 
-UserBuffer::UserBuffer(ke::Process& process, std::size_t size, std::span<const std::byte> content) : process_(&process), size_(size) {
+UserBuffer::UserBuffer(ke::Process& process, std::size_t size, std::span<const std::byte> content)
+    : process_(&process), size_(size) {
     if (size == 0) return;
     (void)ke::system_service([&] {
         data_ = static_cast<std::byte*>(mm::allocate_user(process, size));
@@ -105,7 +106,8 @@ std::unique_ptr<api::RequestState> new_request(const api::FileState& file) {
 
 // The end of a request: its event for an overlapped file; a synchronous file's service has waited.
 void wait_for_end(const api::RequestState& request) {
-    if (request.started == STATUS_PENDING && request.event != nullptr) NtWaitForSingleObject(request.event, FALSE, nullptr);
+    if (request.started == STATUS_PENDING && request.event != nullptr)
+        NtWaitForSingleObject(request.event, FALSE, nullptr);
 }
 
 std::unique_ptr<api::RequestState> begin_read(const api::FileState& file, std::size_t length, std::int64_t offset) {
@@ -114,29 +116,33 @@ std::unique_ptr<api::RequestState> begin_read(const api::FileState& file, std::s
     request->brings_data = true;
     LARGE_INTEGER where;
     where.QuadPart = offset;
-    request->started = NtReadFile(file.handle, request->event, nullptr, nullptr, request->iosb(), request->out.data(), static_cast<ULONG>(length),
-                                  offset == api::no_offset ? nullptr : &where, nullptr);
+    request->started = NtReadFile(file.handle, request->event, nullptr, nullptr, request->iosb(), request->out.data(),
+                                  static_cast<ULONG>(length), offset == api::no_offset ? nullptr : &where, nullptr);
     return request;
 }
 
-std::unique_ptr<api::RequestState> begin_write(const api::FileState& file, std::span<const std::byte> data, std::int64_t offset) {
+std::unique_ptr<api::RequestState> begin_write(const api::FileState& file, std::span<const std::byte> data,
+                                               std::int64_t offset) {
     auto request = new_request(file);
     request->in = api::UserBuffer(*file.process, data.size(), data);
     LARGE_INTEGER where;
     where.QuadPart = offset;
-    request->started = NtWriteFile(file.handle, request->event, nullptr, nullptr, request->iosb(), request->in.data(), static_cast<ULONG>(data.size()),
-                                   offset == api::no_offset ? nullptr : &where, nullptr);
+    request->started =
+        NtWriteFile(file.handle, request->event, nullptr, nullptr, request->iosb(), request->in.data(),
+                    static_cast<ULONG>(data.size()), offset == api::no_offset ? nullptr : &where, nullptr);
     return request;
 }
 
-std::unique_ptr<api::RequestState> begin_control(const api::FileState& file, std::uint32_t code, std::span<const std::byte> in, std::size_t out_length,
+std::unique_ptr<api::RequestState> begin_control(const api::FileState& file, std::uint32_t code,
+                                                 std::span<const std::byte> in, std::size_t out_length,
                                                  std::span<const std::byte> out) {
     auto request = new_request(file);
     request->in = api::UserBuffer(*file.process, in.size(), in);
     request->out = api::UserBuffer(*file.process, std::max(out_length, out.size()), out);
     request->brings_data = true;
-    request->started = NtDeviceIoControlFile(file.handle, request->event, nullptr, nullptr, request->iosb(), code, request->in.data(),
-                                             static_cast<ULONG>(in.size()), request->out.data(), static_cast<ULONG>(request->out.size()));
+    request->started = NtDeviceIoControlFile(file.handle, request->event, nullptr, nullptr, request->iosb(), code,
+                                             request->in.data(), static_cast<ULONG>(in.size()), request->out.data(),
+                                             static_cast<ULONG>(request->out.size()));
     return request;
 }
 
@@ -199,12 +205,17 @@ IoResult File::write(std::span<const std::byte> data, std::int64_t offset) {
     return Request(begin_write(*state_, data, offset)).wait();
 }
 
-IoResult File::device_control(std::uint32_t code, std::span<const std::byte> in, std::size_t out_length, std::span<const std::byte> out) {
+IoResult File::device_control(std::uint32_t code, std::span<const std::byte> in, std::size_t out_length,
+                              std::span<const std::byte> out) {
     return Request(begin_control(*state_, code, in, out_length, out)).wait();
 }
 
-Request File::start_read(std::size_t length, std::int64_t offset) { return Request(begin_read(*state_, length, offset)); }
-Request File::start_write(std::span<const std::byte> data, std::int64_t offset) { return Request(begin_write(*state_, data, offset)); }
+Request File::start_read(std::size_t length, std::int64_t offset) {
+    return Request(begin_read(*state_, length, offset));
+}
+Request File::start_write(std::span<const std::byte> data, std::int64_t offset) {
+    return Request(begin_write(*state_, data, offset));
+}
 Request File::start_device_control(std::uint32_t code, std::span<const std::byte> in, std::size_t out_length) {
     return Request(begin_control(*state_, code, in, out_length, {}));
 }

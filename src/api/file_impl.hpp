@@ -48,7 +48,9 @@ struct RequestState {
     bool brings_data = false;
     Status started = 0;
 
-    [[nodiscard]] IO_STATUS_BLOCK* iosb() const noexcept { return reinterpret_cast<IO_STATUS_BLOCK*>(status_block.data()); }
+    [[nodiscard]] IO_STATUS_BLOCK* iosb() const noexcept {
+        return reinterpret_cast<IO_STATUS_BLOCK*>(status_block.data());
+    }
     [[nodiscard]] IoResult result() const;
 };
 

@@ -27,7 +27,8 @@ std::unique_ptr<ke::Slot> make_slot(std::size_t physical_memory) {
             if (error.code() != std::errc::file_exists) throw;
         }
     }
-    throw std::system_error(ENOMEM, std::generic_category(), fmt::format("all {} slots for machines are taken", ke::max_slots));
+    throw std::system_error(ENOMEM, std::generic_category(),
+                            fmt::format("all {} slots for machines are taken", ke::max_slots));
 }
 
 } // namespace

@@ -5,8 +5,10 @@
 namespace dirql {
 
 Machine::Machine(MachineOptions options)
-    : own_host_(std::make_unique<Host>()), impl_(std::make_unique<api::MachineImpl>(*own_host_->impl_, std::move(options))) {}
-Machine::Machine(Host& host, MachineOptions options) : impl_(std::make_unique<api::MachineImpl>(*host.impl_, std::move(options))) {}
+    : own_host_(std::make_unique<Host>()),
+      impl_(std::make_unique<api::MachineImpl>(*own_host_->impl_, std::move(options))) {}
+Machine::Machine(Host& host, MachineOptions options)
+    : impl_(std::make_unique<api::MachineImpl>(*host.impl_, std::move(options))) {}
 Machine::~Machine() = default;
 Machine::Machine(Machine&&) noexcept = default;
 
@@ -19,7 +21,9 @@ Machine& Machine::operator=(Machine&& other) noexcept {
 
 Result<Driver> Machine::load(const LinkedDriver& driver) { return impl_->load_linked(driver); }
 Result<Driver> Machine::load(const std::filesystem::path& plug_in) { return impl_->load_plug_in(plug_in); }
-Result<Driver> Machine::load(std::string_view name, void* driver_entry) { return impl_->load_function(name, driver_entry); }
+Result<Driver> Machine::load(std::string_view name, void* driver_entry) {
+    return impl_->load_function(name, driver_entry);
+}
 Result<Unload> Machine::unload(const Driver& driver) { return impl_->unload(driver.id_); }
 
 Outcome Machine::run(const std::function<void(Process&)>& body) { return impl_->run_application(body); }

@@ -22,12 +22,12 @@ namespace dirql::api {
 struct LoadedDriver {
     std::string name;
     PDRIVER_OBJECT object = nullptr;
-    ldr::LoadedImage image;                              // plug-ins
+    ldr::LoadedImage image; // plug-ins
     std::shared_ptr<const ldr::ImageTemplate> plug_in;
-    ldr::LinkedImage* linked = nullptr;                  // linked drivers, claimed
-    std::unique_ptr<ldr::LinkedImage> own_linked;        // a function of the caller's
+    ldr::LinkedImage* linked = nullptr;           // linked drivers, claimed
+    std::unique_ptr<ldr::LinkedImage> own_linked; // a function of the caller's
     ke::CodeRange code{};
-    std::unique_ptr<std::string> code_name;              // what `code` points at
+    std::unique_ptr<std::string> code_name; // what `code` points at
 };
 
 class MachineImpl final : public ke::HostInterface {
@@ -91,6 +91,7 @@ private:
 };
 
 // An Outcome of what the kernel recorded.
-[[nodiscard]] Outcome describe_stop(const ke::Machine& machine, const std::vector<std::unique_ptr<LoadedDriver>>& drivers);
+[[nodiscard]] Outcome describe_stop(const ke::Machine& machine,
+                                    const std::vector<std::unique_ptr<LoadedDriver>>& drivers);
 
 } // namespace dirql::api

@@ -26,15 +26,17 @@ Result<File> Process::open(std::string_view name, const OpenOptions& options) {
     std::u16string wide = nt_name(name);
     const auto length = static_cast<USHORT>(wide.size() * sizeof(char16_t));
     // The name lies in user memory, as an application's would.
-    const api::UserBuffer text(impl_.process(), wide.size() * sizeof(char16_t) + sizeof(char16_t), std::as_bytes(std::span(wide)));
+    const api::UserBuffer text(impl_.process(), wide.size() * sizeof(char16_t) + sizeof(char16_t),
+                               std::as_bytes(std::span(wide)));
     UNICODE_STRING string{length, length, reinterpret_cast<PWSTR>(text.data())};
     OBJECT_ATTRIBUTES attributes;
     InitializeObjectAttributes(&attributes, &string, OBJ_CASE_INSENSITIVE, nullptr, nullptr);
     const ULONG synchronous = options.overlapped ? 0 : FILE_SYNCHRONOUS_IO_NONALERT;
     HANDLE handle = nullptr;
     IO_STATUS_BLOCK status_block{};
-    const NTSTATUS status = NtCreateFile(&handle, options.access | SYNCHRONIZE, &attributes, &status_block, nullptr, FILE_ATTRIBUTE_NORMAL,
-                                         options.share, options.disposition, options.create_options | synchronous, nullptr, 0);
+    const NTSTATUS status =
+        NtCreateFile(&handle, options.access | SYNCHRONIZE, &attributes, &status_block, nullptr, FILE_ATTRIBUTE_NORMAL,
+                     options.share, options.disposition, options.create_options | synchronous, nullptr, 0);
     if (!NT_SUCCESS(status)) {
         return Error{ErrorCode::request_failed, fmt::format("cannot open {}: {}", name, status_name(status)), status};
     }

@@ -15,14 +15,16 @@ namespace {
 // Code by image, function and line.
 class StackReader final : public diag::Symbolizer {
 public:
-    StackReader(const ke::Machine& machine, const std::vector<std::unique_ptr<LoadedDriver>>& drivers) : machine_(machine) {
+    StackReader(const ke::Machine& machine, const std::vector<std::unique_ptr<LoadedDriver>>& drivers)
+        : machine_(machine) {
         for (const auto& driver : drivers) {
             if (driver != nullptr && driver->plug_in != nullptr) symbolizer_.add(driver->image);
         }
     }
 
     [[nodiscard]] diag::CodeName locate(std::uint64_t address, bool returned_to) override {
-        const ldr::CodeLocation location = returned_to ? symbolizer_.locate_caller(address) : symbolizer_.locate(address);
+        const ldr::CodeLocation location =
+            returned_to ? symbolizer_.locate_caller(address) : symbolizer_.locate(address);
         return {location.image, location.offset, location.function, location.file, location.line};
     }
     [[nodiscard]] std::string_view export_at(std::uint64_t address) override {
@@ -36,7 +38,9 @@ public:
         const diag::CodeName name = locate(address, is_return);
         return {name.image, name.offset, name.function, name.file, name.line};
     }
-    [[nodiscard]] const ke::CodeRange* driver_of(std::uint64_t address) const noexcept { return ke::find_code_range(machine_, address); }
+    [[nodiscard]] const ke::CodeRange* driver_of(std::uint64_t address) const noexcept {
+        return ke::find_code_range(machine_, address);
+    }
 
 private:
     const ke::Machine& machine_;
@@ -51,7 +55,8 @@ std::string driver_named_by(const ke::Stop& stop, const StackReader& reader) {
     const diag::GuardedMemory memory; // the device may be what the driver made of it
     const auto device = memory.read(stop.device);
     const auto driver = device ? memory.read(device->DriverObject) : std::nullopt;
-    const ke::CodeRange* range = driver ? reader.driver_of(reinterpret_cast<std::uint64_t>(driver->DriverInit)) : nullptr;
+    const ke::CodeRange* range =
+        driver ? reader.driver_of(reinterpret_cast<std::uint64_t>(driver->DriverInit)) : nullptr;
     return range == nullptr ? std::string() : range->name;
 }
 

@@ -14,7 +14,8 @@
 namespace dirql {
 namespace api {
 
-ProcessImpl::ProcessImpl(ke::Machine& machine, const std::function<void(Process&)>& body) : machine_(machine), body_(body) {
+ProcessImpl::ProcessImpl(ke::Machine& machine, const std::function<void(Process&)>& body)
+    : machine_(machine), body_(body) {
     const OnProcessor on_processor(machine);
     process_ = ps::create_process(machine, "Application");
     if (process_ == nullptr) throw std::bad_alloc();
@@ -104,7 +105,8 @@ void* Process::allocate(std::size_t bytes) {
 }
 
 void Process::free(void* memory) noexcept {
-    (void)ke::system_service<ke::OnStop::status>([&] { return mm::free_user(impl_.process(), memory) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER; });
+    (void)ke::system_service<ke::OnStop::status>(
+        [&] { return mm::free_user(impl_.process(), memory) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER; });
 }
 
 void Process::sleep(std::chrono::nanoseconds duration) {

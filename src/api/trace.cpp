@@ -23,7 +23,8 @@ std::string Trace::journey(std::uint32_t irp) const { return diag::journey(machi
 std::vector<std::uint32_t> Trace::irps() const {
     std::vector<std::uint32_t> seen;
     for (const diag::Record& record : machine_.recorder().records()) {
-        if (record.irp != 0 && std::find(seen.begin(), seen.end(), record.irp) == seen.end()) seen.push_back(record.irp);
+        if (record.irp != 0 && std::find(seen.begin(), seen.end(), record.irp) == seen.end())
+            seen.push_back(record.irp);
     }
     return seen;
 }

@@ -80,7 +80,8 @@ PIRP build_fsd(ULONG major, PDEVICE_OBJECT device, const Buffers& buffers, PIO_S
     return nullptr;
 }
 
-bool attach_control_buffers(PIRP irp, PIO_STACK_LOCATION next, ULONG code, PVOID input, ULONG input_length, PVOID output, ULONG output_length) noexcept {
+bool attach_control_buffers(PIRP irp, PIO_STACK_LOCATION next, ULONG code, PVOID input, ULONG input_length,
+                            PVOID output, ULONG output_length) noexcept {
     const ULONG method = code & 3;
     if (method == METHOD_NEITHER) {
         irp->UserBuffer = output;
@@ -101,7 +102,8 @@ bool attach_control_buffers(PIRP irp, PIO_STACK_LOCATION next, ULONG code, PVOID
         prefix_of(irp)->output_size = output_length;
         return true;
     }
-    return output == nullptr || output_length == 0 || attach_mdl(irp, output, output_length, method == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
+    return output == nullptr || output_length == 0 ||
+           attach_mdl(irp, output, output_length, method == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
 }
 
 // IoForwardIrpSynchronously's completion routine.
@@ -118,14 +120,14 @@ using namespace dirql::io;
 
 extern "C" {
 
-PIRP NTAPI IoBuildAsynchronousFsdRequest(ULONG MajorFunction, PDEVICE_OBJECT DeviceObject, PVOID Buffer, ULONG Length, PLARGE_INTEGER StartingOffset,
-                                         PIO_STATUS_BLOCK IoStatusBlock) {
+PIRP NTAPI IoBuildAsynchronousFsdRequest(ULONG MajorFunction, PDEVICE_OBJECT DeviceObject, PVOID Buffer, ULONG Length,
+                                         PLARGE_INTEGER StartingOffset, PIO_STATUS_BLOCK IoStatusBlock) {
     DIRQL_DOOR(IoBuildAsynchronousFsdRequest);
     return build_fsd(MajorFunction, DeviceObject, {Buffer, Length, StartingOffset}, IoStatusBlock);
 }
 
-PIRP NTAPI IoBuildSynchronousFsdRequest(ULONG MajorFunction, PDEVICE_OBJECT DeviceObject, PVOID Buffer, ULONG Length, PLARGE_INTEGER StartingOffset,
-                                        PKEVENT Event, PIO_STATUS_BLOCK IoStatusBlock) {
+PIRP NTAPI IoBuildSynchronousFsdRequest(ULONG MajorFunction, PDEVICE_OBJECT DeviceObject, PVOID Buffer, ULONG Length,
+                                        PLARGE_INTEGER StartingOffset, PKEVENT Event, PIO_STATUS_BLOCK IoStatusBlock) {
     DIRQL_DOOR(IoBuildSynchronousFsdRequest);
     PIRP irp = build_fsd(MajorFunction, DeviceObject, {Buffer, Length, StartingOffset}, IoStatusBlock);
     if (irp == nullptr) return nullptr;
@@ -134,8 +136,9 @@ PIRP NTAPI IoBuildSynchronousFsdRequest(ULONG MajorFunction, PDEVICE_OBJECT Devi
     return irp;
 }
 
-PIRP NTAPI IoBuildDeviceIoControlRequest(ULONG IoControlCode, PDEVICE_OBJECT DeviceObject, PVOID InputBuffer, ULONG InputBufferLength,
-                                         PVOID OutputBuffer, ULONG OutputBufferLength, BOOLEAN InternalDeviceIoControl, PKEVENT Event,
+PIRP NTAPI IoBuildDeviceIoControlRequest(ULONG IoControlCode, PDEVICE_OBJECT DeviceObject, PVOID InputBuffer,
+                                         ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength,
+                                         BOOLEAN InternalDeviceIoControl, PKEVENT Event,
                                          PIO_STATUS_BLOCK IoStatusBlock) {
     DIRQL_DOOR(IoBuildDeviceIoControlRequest);
     PIRP irp = allocate_irp(DeviceObject->StackSize);
@@ -145,7 +148,8 @@ PIRP NTAPI IoBuildDeviceIoControlRequest(ULONG IoControlCode, PDEVICE_OBJECT Dev
     next->Parameters.DeviceIoControl.OutputBufferLength = OutputBufferLength;
     next->Parameters.DeviceIoControl.InputBufferLength = InputBufferLength;
     next->Parameters.DeviceIoControl.IoControlCode = IoControlCode;
-    if (!attach_control_buffers(irp, next, IoControlCode, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength)) {
+    if (!attach_control_buffers(irp, next, IoControlCode, InputBuffer, InputBufferLength, OutputBuffer,
+                                OutputBufferLength)) {
         abandon(irp);
         return nullptr;
     }

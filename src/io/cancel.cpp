@@ -41,7 +41,9 @@ bool cancel_locked(PIRP irp, KIRQL irql) noexcept {
     }
     if (irp->CurrentLocation > irp->StackCount + 1) {
         ke::bug_check(CANCEL_STATE_IN_COMPLETED_IRP, ke::parameter(irp), reinterpret_cast<std::uint64_t>(routine), 0, 0,
-                      {.rule = "an IRP that is already completed was cancelled", .document = "IoCancelIrp function (wdm.h)", .irp = irp});
+                      {.rule = "an IRP that is already completed was cancelled",
+                       .document = "IoCancelIrp function (wdm.h)",
+                       .irp = irp});
     }
     irp->CancelIrql = irql;
     call_cancel_routine(routine, irp);
@@ -78,10 +80,14 @@ void call_cancel_routine(PDRIVER_CANCEL routine, PIRP irp) noexcept {
     ke::enter_callout(processor);
     routine(device, irp);
     processor = ke::current_processor();
-    if (processor->held.count + 1 != held || processor->irql != irql || regions != ke::CalloutState::regions_of(*processor->current)) [[unlikely]] {
-        ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x0004000A, reinterpret_cast<std::uint64_t>(routine), irql, processor->irql,
-                      {.rule = "a cancel routine must release the cancel spin lock, to the IRQL in the IRP's CancelIrql",
-                       .document = "DRIVER_CANCEL callback function (wdm.h)", .device = device});
+    if (processor->held.count + 1 != held || processor->irql != irql ||
+        regions != ke::CalloutState::regions_of(*processor->current)) [[unlikely]] {
+        ke::bug_check(
+            DRIVER_VERIFIER_DETECTED_VIOLATION, 0x0004000A, reinterpret_cast<std::uint64_t>(routine), irql,
+            processor->irql,
+            {.rule = "a cancel routine must release the cancel spin lock, to the IRQL in the IRP's CancelIrql",
+             .document = "DRIVER_CANCEL callback function (wdm.h)",
+             .device = device});
     }
     ke::leave_callout(processor, depth);
 }
@@ -115,7 +121,8 @@ bool cancel_matching(ke::Process& process, Matcher matches, const void* context)
 }
 
 void cancel_thread_io(ke::Thread& thread) noexcept {
-    cancel_matching(thread, [](PIRP, const void*) { return true; }, nullptr);
+    cancel_matching(
+        thread, [](PIRP, const void*) { return true; }, nullptr);
     LARGE_INTEGER pause;
     pause.QuadPart = -rundown_look;
     for (LONGLONG waited = 0; !IsListEmpty(&thread.irp_list) && waited < rundown_patience; waited += rundown_look) {

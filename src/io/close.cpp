@@ -65,8 +65,9 @@ NTSTATUS acquire_file_lock(PFILE_OBJECT file) noexcept {
     if (std::exchange(file->Busy, 1u) == 0) return STATUS_SUCCESS;
     const bool alertable = (file->Flags & FO_ALERTABLE_IO) != 0;
     file->Waiters = file->Waiters + 1;
-    const NTSTATUS status = alertable ? KeWaitForSingleObject(&file->Lock, Executive, ke::current_thread()->previous_mode, TRUE, nullptr)
-                                      : ke::wait_for(&file->Lock);
+    const NTSTATUS status =
+        alertable ? KeWaitForSingleObject(&file->Lock, Executive, ke::current_thread()->previous_mode, TRUE, nullptr)
+                  : ke::wait_for(&file->Lock);
     file->Waiters = file->Waiters - 1;
     return status;
 }

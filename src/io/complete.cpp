@@ -22,14 +22,22 @@ constexpr const char* completion_document = "IofCompleteRequest function (wdm.h)
 [[noreturn, gnu::cold]] void bad_completion(PIRP irp) noexcept {
     if (irp->Type != IO_TYPE_IRP || irp->CurrentLocation > irp->StackCount + 1) {
         ke::bug_check(MULTIPLE_IRP_COMPLETE_REQUESTS, ke::parameter(irp), 0, 0, 0,
-                      {.rule = "an IRP was completed that has been completed already", .document = completion_document, .irp = irp});
+                      {.rule = "an IRP was completed that has been completed already",
+                       .document = completion_document,
+                       .irp = irp});
     }
     if (irp->CancelRoutine != nullptr) {
-        ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x07, reinterpret_cast<std::uint64_t>(irp->CancelRoutine), ke::parameter(irp), 0,
-                      {.rule = "an IRP was completed with its cancel routine still set", .document = completion_document, .irp = irp});
+        ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x07, reinterpret_cast<std::uint64_t>(irp->CancelRoutine),
+                      ke::parameter(irp), 0,
+                      {.rule = "an IRP was completed with its cancel routine still set",
+                       .document = completion_document,
+                       .irp = irp});
     }
-    ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x06, static_cast<std::uint32_t>(irp->IoStatus.Status), ke::parameter(irp), 0,
-                  {.rule = "an IRP was completed with STATUS_PENDING or with no status", .document = completion_document, .irp = irp});
+    ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x06, static_cast<std::uint32_t>(irp->IoStatus.Status),
+                  ke::parameter(irp), 0,
+                  {.rule = "an IRP was completed with STATUS_PENDING or with no status",
+                   .document = completion_document,
+                   .irp = irp});
 }
 
 bool completable(PIRP irp) noexcept {
@@ -38,7 +46,8 @@ bool completable(PIRP irp) noexcept {
 }
 
 bool wants_completion(PIRP irp, UCHAR control) noexcept {
-    if (NT_SUCCESS(irp->IoStatus.Status) ? (control & SL_INVOKE_ON_SUCCESS) != 0 : (control & SL_INVOKE_ON_ERROR) != 0) return true;
+    if (NT_SUCCESS(irp->IoStatus.Status) ? (control & SL_INVOKE_ON_SUCCESS) != 0 : (control & SL_INVOKE_ON_ERROR) != 0)
+        return true;
     return irp->Cancel && (control & SL_INVOKE_ON_CANCEL) != 0;
 }
 
@@ -55,23 +64,30 @@ void clear_location(PIO_STACK_LOCATION location) noexcept {
 }
 
 NTSTATUS call_completion_routine(PIRP irp, PIO_COMPLETION_ROUTINE routine, void* context) noexcept {
-    const bool issuer = irp->CurrentLocation == irp->StackCount + 1; // set by who allocated the IRP: no location of its own
+    const bool issuer =
+        irp->CurrentLocation == irp->StackCount + 1; // set by who allocated the IRP: no location of its own
     PDEVICE_OBJECT device = issuer ? nullptr : irp->Tail.Overlay.CurrentStackLocation->DeviceObject;
-    DIRQL_TRACE(irp_completion, .irp = irp, .object = device, .routine = reinterpret_cast<const void*>(routine), .status = irp->IoStatus.Status);
-    const NTSTATUS status = ke::callout({ke::CalloutKind::completion, reinterpret_cast<const void*>(routine), device, irp}, routine, device, irp, context);
+    DIRQL_TRACE(irp_completion, .irp = irp, .object = device, .routine = reinterpret_cast<const void*>(routine),
+                .status = irp->IoStatus.Status);
+    const NTSTATUS status =
+        ke::callout({ke::CalloutKind::completion, reinterpret_cast<const void*>(routine), device, irp}, routine, device,
+                    irp, context);
     DIRQL_TRACE(irp_completion_return, .object = device, .status = status);
     return status;
 }
 
 // The issuer has no location to mark.
 bool marked_pending(PIRP irp) noexcept {
-    return irp->CurrentLocation > irp->StackCount || (irp->Tail.Overlay.CurrentStackLocation->Control & SL_PENDING_RETURNED) != 0;
+    return irp->CurrentLocation > irp->StackCount ||
+           (irp->Tail.Overlay.CurrentStackLocation->Control & SL_PENDING_RETURNED) != 0;
 }
 
 [[noreturn, gnu::cold]] void mark_forgotten(PIRP irp, PIO_COMPLETION_ROUTINE routine) noexcept {
-    ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x228, reinterpret_cast<std::uint64_t>(routine), ke::parameter(irp), 0,
+    ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x228, reinterpret_cast<std::uint64_t>(routine),
+                  ke::parameter(irp), 0,
                   {.rule = "a completion routine let a pended IRP go on without calling IoMarkIrpPending",
-                   .document = "IO_COMPLETION_ROUTINE callback function (wdm.h)", .irp = irp});
+                   .document = "IO_COMPLETION_ROUTINE callback function (wdm.h)",
+                   .irp = irp});
 }
 
 // Climbs one location. False when a completion routine has taken the IRP back.
@@ -87,7 +103,8 @@ bool climb(PIRP irp, IrpPrefix* prefix, bool& trusted) noexcept {
         const bool pending = irp->PendingReturned != FALSE;
         clear_location(location);
         if (call_completion_routine(irp, routine, context) == STATUS_MORE_PROCESSING_REQUIRED) return false;
-        if (pending && !marked_pending(irp)) [[unlikely]] mark_forgotten(irp, routine);
+        if (pending && !marked_pending(irp)) [[unlikely]]
+            mark_forgotten(irp, routine);
         return true;
     }
     if (irp->PendingReturned && irp->CurrentLocation <= irp->StackCount) IoMarkIrpPending(irp);
@@ -122,7 +139,8 @@ void NTAPI completion_apc(PKAPC apc, ke::NormalRoutine*, PVOID*, PVOID* argument
 void drop(PIRP irp, PFILE_OBJECT file) noexcept {
     if ((irp->Flags & IRP_DEALLOCATE_BUFFER) != 0) ex::free_pool(irp->AssociatedIrp.SystemBuffer, 0);
     free_mdls(irp);
-    if (file != nullptr && irp->UserEvent != nullptr && (irp->Flags & IRP_SYNCHRONOUS_API) == 0) ob::dereference(irp->UserEvent);
+    if (file != nullptr && irp->UserEvent != nullptr && (irp->Flags & IRP_SYNCHRONOUS_API) == 0)
+        ob::dereference(irp->UserEvent);
     if (file != nullptr) ob::dereference(file);
     free_irp(irp);
 }
@@ -134,8 +152,10 @@ void NTAPI rundown_apc(PKAPC apc) {
 // As NT's free build ends it, when it queues the last stage to a thread that there is not.
 [[noreturn, gnu::cold]] void nobody_to_tell(PIRP irp) noexcept {
     ke::bug_check(IRQL_NOT_LESS_OR_EQUAL, 0, DISPATCH_LEVEL, 0, reinterpret_cast<std::uint64_t>(&IofCompleteRequest),
-                  {.rule = "an IRP of IoAllocateIrp went all the way up: a completion routine must keep it, with STATUS_MORE_PROCESSING_REQUIRED",
-                   .document = "IoAllocateIrp function (wdm.h)", .irp = irp});
+                  {.rule = "an IRP of IoAllocateIrp went all the way up: a completion routine must keep it, with "
+                           "STATUS_MORE_PROCESSING_REQUIRED",
+                   .document = "IoAllocateIrp function (wdm.h)",
+                   .irp = irp});
 }
 
 void queue_completion(PIRP irp, CCHAR boost) noexcept {
@@ -153,18 +173,23 @@ void queue_completion(PIRP irp, CCHAR boost) noexcept {
 
 [[noreturn, gnu::cold]] void too_much_information(PIRP irp) noexcept {
     ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x312, 0, ke::parameter(irp), 0,
-                  {.rule = "an IRP was completed with an Information beyond its output buffer: more would be copied back than there is",
-                   .document = completion_document, .irp = irp});
+                  {.rule = "an IRP was completed with an Information beyond its output buffer: more would be copied "
+                           "back than there is",
+                   .document = completion_document,
+                   .irp = irp});
 }
 
 bool fits(PIRP irp, const IrpPrefix* prefix) noexcept {
-    if ((irp->Flags & IRP_INPUT_OPERATION) == 0 || prefix == nullptr || prefix->output_size == 0 || NT_ERROR(irp->IoStatus.Status)) return true;
+    if ((irp->Flags & IRP_INPUT_OPERATION) == 0 || prefix == nullptr || prefix->output_size == 0 ||
+        NT_ERROR(irp->IoStatus.Status))
+        return true;
     return irp->IoStatus.Information <= prefix->output_size;
 }
 
 // All drivers are done with it.
 void after_drivers(PIRP irp, const IrpPrefix* prefix, CCHAR boost) noexcept {
-    if (!fits(irp, prefix)) [[unlikely]] too_much_information(irp);
+    if (!fits(irp, prefix)) [[unlikely]]
+        too_much_information(irp);
     if ((irp->Flags & IRP_ASSOCIATED_IRP) != 0) return finish_associated(irp, boost);
     if ((irp->Flags & (IRP_PAGING_IO | IRP_CLOSE_OPERATION)) != 0) return finish_close_request(irp);
     if (irp->MdlAddress != nullptr) unlock_pages(irp);
@@ -176,7 +201,8 @@ void after_drivers(PIRP irp, const IrpPrefix* prefix, CCHAR boost) noexcept {
 } // namespace
 
 void complete_request(PIRP irp, CCHAR boost) noexcept {
-    if (!completable(irp)) [[unlikely]] bad_completion(irp);
+    if (!completable(irp)) [[unlikely]]
+        bad_completion(irp);
     DIRQL_TRACE(irp_complete, .irp = irp, .status = irp->IoStatus.Status, .value = irp->IoStatus.Information);
     IrpPrefix* const prefix = prefix_of(irp);
     bool trusted = false;

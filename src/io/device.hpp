@@ -9,10 +9,10 @@
 namespace dirql::io {
 
 struct DeviceState {
-    DEVOBJ_EXTENSION header;      // what DEVICE_OBJECT::DeviceObjectExtension points at
-    PDEVICE_OBJECT attached_to;   // the device below
+    DEVOBJ_EXTENSION header;    // what DEVICE_OBJECT::DeviceObjectExtension points at
+    PDEVICE_OBJECT attached_to; // the device below
     bool delete_pending;
-    bool unlinked;                // no longer among its driver's devices
+    bool unlinked; // no longer among its driver's devices
     bool shutdown_registered;
     LIST_ENTRY shutdown_entry;
 };

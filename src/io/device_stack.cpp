@@ -12,7 +12,8 @@ namespace dirql::io {
 namespace {
 
 bool attachable(PDEVICE_OBJECT device) noexcept {
-    return !state_of(device).delete_pending && (device->Flags & DO_DEVICE_INITIALIZING) == 0 && !state_of(device->DriverObject).unload_pending;
+    return !state_of(device).delete_pending && (device->Flags & DO_DEVICE_INITIALIZING) == 0 &&
+           !state_of(device->DriverObject).unload_pending;
 }
 
 // The source goes above all that stands on the target.
@@ -36,7 +37,8 @@ NTSTATUS open_device(PUNICODE_STRING name, ACCESS_MASK access, PFILE_OBJECT* fil
     IO_STATUS_BLOCK status_block;
     NTSTATUS status = ZwOpenFile(&handle, access, &attributes, &status_block, 0, FILE_NON_DIRECTORY_FILE);
     if (!NT_SUCCESS(status)) return status;
-    status = ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, reinterpret_cast<PVOID*>(file), nullptr);
+    status =
+        ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, reinterpret_cast<PVOID*>(file), nullptr);
     if (NT_SUCCESS(status)) *device = IoGetRelatedDeviceObject(*file);
     ZwClose(handle);
     return status;
@@ -67,13 +69,15 @@ PDEVICE_OBJECT NTAPI IoAttachDeviceToDeviceStack(PDEVICE_OBJECT SourceDevice, PD
     return attach(SourceDevice, TargetDevice);
 }
 
-NTSTATUS NTAPI IoAttachDeviceToDeviceStackSafe(PDEVICE_OBJECT SourceDevice, PDEVICE_OBJECT TargetDevice, PDEVICE_OBJECT* AttachedToDeviceObject) {
+NTSTATUS NTAPI IoAttachDeviceToDeviceStackSafe(PDEVICE_OBJECT SourceDevice, PDEVICE_OBJECT TargetDevice,
+                                               PDEVICE_OBJECT* AttachedToDeviceObject) {
     DIRQL_DOOR(IoAttachDeviceToDeviceStackSafe);
     *AttachedToDeviceObject = attach(SourceDevice, TargetDevice);
     return *AttachedToDeviceObject == nullptr ? STATUS_NO_SUCH_DEVICE : STATUS_SUCCESS;
 }
 
-NTSTATUS NTAPI IoAttachDevice(PDEVICE_OBJECT SourceDevice, PUNICODE_STRING TargetDevice, PDEVICE_OBJECT* AttachedDevice) {
+NTSTATUS NTAPI IoAttachDevice(PDEVICE_OBJECT SourceDevice, PUNICODE_STRING TargetDevice,
+                              PDEVICE_OBJECT* AttachedDevice) {
     DIRQL_DOOR(IoAttachDevice);
     PFILE_OBJECT file;
     PDEVICE_OBJECT target;
@@ -90,7 +94,8 @@ VOID NTAPI IoDetachDevice(PDEVICE_OBJECT TargetDevice) {
     PDEVICE_OBJECT above = TargetDevice->AttachedDevice;
     if (above == nullptr) {
         ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x202, 0, 0, ke::parameter(TargetDevice),
-                      {.rule = "IoDetachDevice was called for a device that nothing is attached to", .document = "IoDetachDevice function (wdm.h)",
+                      {.rule = "IoDetachDevice was called for a device that nothing is attached to",
+                       .document = "IoDetachDevice function (wdm.h)",
                        .device = TargetDevice});
     }
     state_of(above).attached_to = nullptr;
@@ -101,7 +106,8 @@ VOID NTAPI IoDetachDevice(PDEVICE_OBJECT TargetDevice) {
     dereference_device(TargetDevice);
 }
 
-NTSTATUS NTAPI IoGetDeviceObjectPointer(PUNICODE_STRING ObjectName, ACCESS_MASK DesiredAccess, PFILE_OBJECT* FileObject, PDEVICE_OBJECT* DeviceObject) {
+NTSTATUS NTAPI IoGetDeviceObjectPointer(PUNICODE_STRING ObjectName, ACCESS_MASK DesiredAccess, PFILE_OBJECT* FileObject,
+                                        PDEVICE_OBJECT* DeviceObject) {
     DIRQL_DOOR(IoGetDeviceObjectPointer);
     return open_device(ObjectName, DesiredAccess, FileObject, DeviceObject);
 }
@@ -128,8 +134,8 @@ PDEVICE_OBJECT NTAPI IoGetDeviceAttachmentBaseRef(PDEVICE_OBJECT DeviceObject) {
     return base;
 }
 
-NTSTATUS NTAPI IoEnumerateDeviceObjectList(PDRIVER_OBJECT DriverObject, PDEVICE_OBJECT* DeviceObjectList, ULONG DeviceObjectListSize,
-                                           PULONG ActualNumberDeviceObjects) {
+NTSTATUS NTAPI IoEnumerateDeviceObjectList(PDRIVER_OBJECT DriverObject, PDEVICE_OBJECT* DeviceObjectList,
+                                           ULONG DeviceObjectListSize, PULONG ActualNumberDeviceObjects) {
     DIRQL_DOOR(IoEnumerateDeviceObjectList);
     ULONG count = 0;
     const ULONG room = DeviceObjectList == nullptr ? 0 : DeviceObjectListSize / sizeof(PDEVICE_OBJECT);

@@ -51,7 +51,8 @@ bool make_string(UNICODE_STRING& string, std::u16string_view prefix, std::u16str
     std::memcpy(buffer, prefix.data(), prefix.size() * sizeof(char16_t));
     std::memcpy(buffer + prefix.size(), name.data(), name.size() * sizeof(char16_t));
     buffer[prefix.size() + name.size()] = 0;
-    string = {static_cast<USHORT>(bytes), static_cast<USHORT>(bytes + sizeof(char16_t)), reinterpret_cast<PWSTR>(buffer)};
+    string = {static_cast<USHORT>(bytes), static_cast<USHORT>(bytes + sizeof(char16_t)),
+              reinterpret_cast<PWSTR>(buffer)};
     return true;
 }
 
@@ -84,7 +85,8 @@ NTSTATUS create_driver_object(const DriverImage& image, PDRIVER_OBJECT* result) 
     OBJECT_ATTRIBUTES attributes;
     InitializeObjectAttributes(&attributes, &name, OBJ_PERMANENT | OBJ_CASE_INSENSITIVE, nullptr, nullptr);
     void* body = nullptr;
-    NTSTATUS status = ob::create_object(driver_type, &attributes, KernelMode, sizeof(DRIVER_OBJECT) + sizeof(DriverState), &body);
+    NTSTATUS status =
+        ob::create_object(driver_type, &attributes, KernelMode, sizeof(DRIVER_OBJECT) + sizeof(DriverState), &body);
     if (!NT_SUCCESS(status)) {
         free_string(name);
         return status;
@@ -98,7 +100,8 @@ NTSTATUS create_driver_object(const DriverImage& image, PDRIVER_OBJECT* result) 
 }
 
 void free_extensions(DriverState& state) noexcept {
-    while (!IsListEmpty(&state.extensions)) ex::free_pool(CONTAINING_RECORD(RemoveHeadList(&state.extensions), DriverExtension, entry), 0);
+    while (!IsListEmpty(&state.extensions))
+        ex::free_pool(CONTAINING_RECORD(RemoveHeadList(&state.extensions), DriverExtension, entry), 0);
 }
 
 void forget_reinitialization(PDRIVER_OBJECT driver) noexcept {
@@ -124,7 +127,9 @@ void drop_driver(PDRIVER_OBJECT driver) noexcept {
 
 NTSTATUS call_driver_entry(PDRIVER_OBJECT driver, UNICODE_STRING& registry_path) noexcept {
     DIRQL_TRACE(callout_entry, .object = driver, .text = "DriverEntry");
-    const NTSTATUS status = ke::callout({ke::CalloutKind::driver_entry, reinterpret_cast<const void*>(driver->DriverInit)}, driver->DriverInit, driver, &registry_path);
+    const NTSTATUS status =
+        ke::callout({ke::CalloutKind::driver_entry, reinterpret_cast<const void*>(driver->DriverInit)},
+                    driver->DriverInit, driver, &registry_path);
     DIRQL_TRACE(callout_exit, .object = driver, .status = status, .value = 1, .text = "DriverEntry");
     return status;
 }
@@ -147,7 +152,8 @@ void call_unload(PDRIVER_OBJECT driver) noexcept {
     DriverState& state = state_of(driver);
     state.unload_called = true;
     DIRQL_TRACE(callout_entry, .object = driver, .text = "Unload");
-    ke::callout({ke::CalloutKind::unload, reinterpret_cast<const void*>(driver->DriverUnload)}, driver->DriverUnload, driver);
+    ke::callout({ke::CalloutKind::unload, reinterpret_cast<const void*>(driver->DriverUnload)}, driver->DriverUnload,
+                driver);
     DIRQL_TRACE(callout_exit, .object = driver, .text = "Unload");
     KeSetEvent(&state.unloaded, 0, FALSE);
 }
@@ -236,7 +242,8 @@ void call_reinitialization_routines() noexcept {
         const ReinitializeEntry call = *entry;
         ex::free_pool(entry, 0);
         const ULONG count = ++call.driver->DriverExtension->Count;
-        ke::callout({ke::CalloutKind::reinitialize, reinterpret_cast<const void*>(call.routine)}, call.routine, call.driver, call.context, count);
+        ke::callout({ke::CalloutKind::reinitialize, reinterpret_cast<const void*>(call.routine)}, call.routine,
+                    call.driver, call.context, count);
     }
 }
 
@@ -266,23 +273,27 @@ VOID register_reinitialization(PDRIVER_OBJECT driver, PDRIVER_REINITIALIZE routi
 
 extern "C" {
 
-VOID NTAPI IoRegisterDriverReinitialization(PDRIVER_OBJECT DriverObject, PDRIVER_REINITIALIZE DriverReinitializationRoutine, PVOID Context) {
+VOID NTAPI IoRegisterDriverReinitialization(PDRIVER_OBJECT DriverObject,
+                                            PDRIVER_REINITIALIZE DriverReinitializationRoutine, PVOID Context) {
     DIRQL_DOOR(IoRegisterDriverReinitialization);
     register_reinitialization(DriverObject, DriverReinitializationRoutine, Context);
 }
 
 // Boot drivers' routines run when the devices of the boot have been enumerated: here, in the same round.
-VOID NTAPI IoRegisterBootDriverReinitialization(PDRIVER_OBJECT DriverObject, PDRIVER_REINITIALIZE DriverReinitializationRoutine, PVOID Context) {
+VOID NTAPI IoRegisterBootDriverReinitialization(PDRIVER_OBJECT DriverObject,
+                                                PDRIVER_REINITIALIZE DriverReinitializationRoutine, PVOID Context) {
     DIRQL_DOOR(IoRegisterBootDriverReinitialization);
     register_reinitialization(DriverObject, DriverReinitializationRoutine, Context);
 }
 
-NTSTATUS NTAPI IoAllocateDriverObjectExtension(PDRIVER_OBJECT DriverObject, PVOID ClientIdentificationAddress, ULONG DriverObjectExtensionSize,
-                                               PVOID* DriverObjectExtension) {
+NTSTATUS NTAPI IoAllocateDriverObjectExtension(PDRIVER_OBJECT DriverObject, PVOID ClientIdentificationAddress,
+                                               ULONG DriverObjectExtensionSize, PVOID* DriverObjectExtension) {
     DIRQL_DOOR(IoAllocateDriverObjectExtension);
     *DriverObjectExtension = nullptr;
-    if (IoGetDriverObjectExtension(DriverObject, ClientIdentificationAddress) != nullptr) return STATUS_OBJECT_NAME_COLLISION;
-    auto* extension = static_cast<DriverExtension*>(ex::allocate_pool(NonPagedPoolNx, sizeof(DriverExtension) + DriverObjectExtensionSize, 'virD'));
+    if (IoGetDriverObjectExtension(DriverObject, ClientIdentificationAddress) != nullptr)
+        return STATUS_OBJECT_NAME_COLLISION;
+    auto* extension = static_cast<DriverExtension*>(
+        ex::allocate_pool(NonPagedPoolNx, sizeof(DriverExtension) + DriverObjectExtensionSize, 'virD'));
     if (extension == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     std::memset(extension->data, 0, DriverObjectExtensionSize);
     extension->id = ClientIdentificationAddress;

@@ -15,13 +15,13 @@ namespace dirql::io {
 
 // What io keeps behind each DRIVER_OBJECT.
 struct DriverState {
-    DRIVER_EXTENSION extension;   // what DRIVER_OBJECT::DriverExtension points at
-    LIST_ENTRY entry;             // State::drivers
-    LIST_ENTRY extensions;        // IoAllocateDriverObjectExtension
+    DRIVER_EXTENSION extension; // what DRIVER_OBJECT::DriverExtension points at
+    LIST_ENTRY entry;           // State::drivers
+    LIST_ENTRY extensions;      // IoAllocateDriverObjectExtension
     bool unload_pending;
     bool unload_called;
-    ULONG work_items;             // of the driver or its devices, queued or running
-    KEVENT unloaded;              // signalled when the Unload routine has returned
+    ULONG work_items; // of the driver or its devices, queued or running
+    KEVENT unloaded;  // signalled when the Unload routine has returned
     ke::CodeRange code;
 };
 
@@ -30,7 +30,7 @@ struct DriverState {
 }
 
 struct DriverImage {
-    std::u16string_view name;   // without a path: \Driver\<name>
+    std::u16string_view name; // without a path: \Driver\<name>
     PDRIVER_INITIALIZE entry;
     void* base;
     std::size_t size;
@@ -44,9 +44,9 @@ struct DriverImage {
 // What is left of a driver after an attempt to unload it.
 enum class UnloadResult : std::uint8_t {
     unloaded,
-    no_unload_routine,  // STATUS_INVALID_DEVICE_REQUEST: it stays
-    pending,            // a device is still open or attached to: Unload runs when the last one goes
-    devices_left,       // Unload left devices behind: the image stays
+    no_unload_routine, // STATUS_INVALID_DEVICE_REQUEST: it stays
+    pending,           // a device is still open or attached to: Unload runs when the last one goes
+    devices_left,      // Unload left devices behind: the image stays
 };
 [[nodiscard]] UnloadResult unload_driver(PDRIVER_OBJECT driver) noexcept;
 

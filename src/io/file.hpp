@@ -24,11 +24,11 @@ void cancel_file_requests(PFILE_OBJECT file) noexcept;
 
 // What an open of a device asks for: the namespace hands it to the device's parse procedure.
 struct OpenRequest {
-    ULONG options;          // FILE_OPEN_..., create options, in the low 24 bits
-    ULONG disposition;      // FILE_OPEN, FILE_CREATE ...
+    ULONG options;     // FILE_OPEN_..., create options, in the low 24 bits
+    ULONG disposition; // FILE_OPEN, FILE_CREATE ...
     USHORT attributes;
     USHORT share_access;
-    PVOID ea_buffer;        // a kernel copy
+    PVOID ea_buffer; // a kernel copy
     ULONG ea_length;
     PLARGE_INTEGER allocation_size;
     PFILE_OBJECT related;   // the open file that the name is relative to

@@ -15,8 +15,11 @@ bool synchronous(PIRP irp, PFILE_OBJECT file) noexcept {
 
 void copy_system_buffer_back(PIRP irp) noexcept {
     const NTSTATUS status = irp->IoStatus.Status;
-    if ((irp->Flags & IRP_INPUT_OPERATION) == 0 || status == STATUS_VERIFY_REQUIRED || NT_ERROR(status) || irp->IoStatus.Information == 0) return;
-    if (!copy_out(irp->RequestorMode, irp->UserBuffer, irp->AssociatedIrp.SystemBuffer, irp->IoStatus.Information)) irp->IoStatus.Status = STATUS_ACCESS_VIOLATION;
+    if ((irp->Flags & IRP_INPUT_OPERATION) == 0 || status == STATUS_VERIFY_REQUIRED || NT_ERROR(status) ||
+        irp->IoStatus.Information == 0)
+        return;
+    if (!copy_out(irp->RequestorMode, irp->UserBuffer, irp->AssociatedIrp.SystemBuffer, irp->IoStatus.Information))
+        irp->IoStatus.Status = STATUS_ACCESS_VIOLATION;
 }
 
 void release_buffers(PIRP irp) noexcept {
@@ -33,7 +36,8 @@ void release_buffers(PIRP irp) noexcept {
 
 // An open's is the I/O manager's own: the caller's is written when the handle is.
 void write_status_block(PIRP irp) noexcept {
-    const KPROCESSOR_MODE mode = (irp->Flags & IRP_CREATE_OPERATION) != 0 ? static_cast<KPROCESSOR_MODE>(KernelMode) : irp->RequestorMode;
+    const KPROCESSOR_MODE mode =
+        (irp->Flags & IRP_CREATE_OPERATION) != 0 ? static_cast<KPROCESSOR_MODE>(KernelMode) : irp->RequestorMode;
     PIO_STATUS_BLOCK const block = irp->UserIosb;
     if (block == nullptr || (mode != KernelMode && !mm::in_user_range(block, sizeof *block))) return;
     (void)ke::write_status_guarded(block, irp->IoStatus.Status, irp->IoStatus.Information);

@@ -55,7 +55,9 @@ void set_up(PIRP irp, std::size_t size, CCHAR stack_size) noexcept {
 
 PIRP allocate_irp(CCHAR stack_size) noexcept {
     IrpList* list = list_for(stack_size);
-    const CCHAR room = list == nullptr ? stack_size : list == &processor_lists(ke::current_processor()).small ? small_stack : large_stack;
+    const CCHAR room = list == nullptr                                           ? stack_size
+                       : list == &processor_lists(ke::current_processor()).small ? small_stack
+                                                                                 : large_stack;
     IrpPrefix* prefix = list == nullptr ? nullptr : take_from(*list);
     if (prefix == nullptr) {
         prefix = static_cast<IrpPrefix*>(ex::allocate_pool(NonPagedPoolNx, sizeof(IrpPrefix) + irp_size(room), 'prI '));
@@ -66,7 +68,8 @@ PIRP allocate_irp(CCHAR stack_size) noexcept {
     prefix->output_size = 0;
     auto irp = reinterpret_cast<PIRP>(prefix + 1);
     set_up(irp, irp_size(stack_size), stack_size);
-    irp->AllocationFlags = list == nullptr ? allocation::prefixed : allocation::prefixed | allocation::fixed_size | allocation::lookaside;
+    irp->AllocationFlags =
+        list == nullptr ? allocation::prefixed : allocation::prefixed | allocation::fixed_size | allocation::lookaside;
     DIRQL_TRACE(irp_allocated, .irp = irp);
     return irp;
 }
@@ -100,7 +103,9 @@ void check_may_free(PIRP irp) noexcept {
     }
     if (!IsListEmpty(&irp->ThreadListEntry)) {
         ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x02, ke::parameter(irp), 0, 0,
-                      {.rule = "IoFreeIrp was given an IRP that is still queued to its thread", .document = free_document, .irp = irp});
+                      {.rule = "IoFreeIrp was given an IRP that is still queued to its thread",
+                       .document = free_document,
+                       .irp = irp});
     }
     if ((irp->AllocationFlags & allocation::freed) != 0) {
         ke::bug_check(MULTIPLE_IRP_COMPLETE_REQUESTS, ke::parameter(irp), 0, 0, 0,

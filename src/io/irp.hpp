@@ -13,12 +13,12 @@ namespace dirql::io {
 // One call of a dispatch routine under way. Lives on the caller's kernel stack; linked to its IRP and to its thread, so that
 // whoever completes the IRP meanwhile can leave word whether the location was marked pending.
 struct CallFrame {
-    CallFrame* outer;          // of the same IRP: the driver above, called by `outer_thread`
+    CallFrame* outer; // of the same IRP: the driver above, called by `outer_thread`
     PIO_STACK_LOCATION location;
     ke::Thread* outer_thread;
-    CallFrame* thread_outer;   // of the same thread
-    bool completed;            // the location was completed while the call was under way: the IRP may be gone
-    bool marked;               // and it had been marked pending
+    CallFrame* thread_outer; // of the same thread
+    bool completed;          // the location was completed while the call was under way: the IRP may be gone
+    bool marked;             // and it had been marked pending
 };
 
 // Stands before each IRP of IoAllocateIrp. (The order keeps what each call writes apart: two words written one by one and read
@@ -34,10 +34,10 @@ struct alignas(16) IrpPrefix {
 namespace allocation {
 enum : UCHAR {
     quota = 0x01,
-    fixed_size = 0x04,  // from a list of IRPs of one size
+    fixed_size = 0x04, // from a list of IRPs of one size
     lookaside = 0x08,
-    prefixed = 0x40,    // ours: has an IrpPrefix
-    freed = 0x80,       // ours: in a list
+    prefixed = 0x40, // ours: has an IrpPrefix
+    freed = 0x80,    // ours: in a list
 };
 }
 
@@ -50,7 +50,9 @@ enum : UCHAR {
 void free_irp(PIRP irp) noexcept;
 
 // The thread that an IRP was issued for owns it until its completion.
-inline void queue_to_thread(PIRP irp, ke::Thread& thread) noexcept { InsertTailList(&thread.irp_list, &irp->ThreadListEntry); }
+inline void queue_to_thread(PIRP irp, ke::Thread& thread) noexcept {
+    InsertTailList(&thread.irp_list, &irp->ThreadListEntry);
+}
 inline void dequeue_from_thread(PIRP irp) noexcept {
     RemoveEntryList(&irp->ThreadListEntry);
     InitializeListHead(&irp->ThreadListEntry);

@@ -53,14 +53,17 @@ ex::ActiveObject find(const ke::CodeRange& code) noexcept {
 void check_left_behind(const ke::CodeRange& code) noexcept {
     const ex::ActiveObject active = find(code);
     if (active.address != nullptr) {
-        ke::bug_check(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, ke::parameter(active.routine), execute, ke::parameter(active.address), 0,
+        ke::bug_check(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, ke::parameter(active.routine), execute,
+                      ke::parameter(active.address), 0,
                       {.rule = "a driver was unloaded and left something behind that will call it",
-                       .document = "Bug Check 0xCE: DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS", .name = active.what});
+                       .document = "Bug Check 0xCE: DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS",
+                       .name = active.what});
     }
     const ex::PoolLeaks leaks = ex::report_leaks(code);
     if (leaks.blocks == 0) return;
     ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x62, ke::parameter(code.name), 0, leaks.blocks,
-                  {.rule = "a driver was unloaded without having freed its pool", .document = "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION",
+                  {.rule = "a driver was unloaded without having freed its pool",
+                   .document = "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION",
                    .name = code.name});
 }
 

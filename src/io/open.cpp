@@ -62,7 +62,8 @@ void set_up(PFILE_OBJECT file, PDEVICE_OBJECT device, const OpenRequest& open, U
     KeInitializeEvent(&file->Lock, SynchronizationEvent, FALSE);
 }
 
-PIRP build_create(PDEVICE_OBJECT top, PFILE_OBJECT file, const OpenRequest& open, IO_SECURITY_CONTEXT& security, KPROCESSOR_MODE mode) noexcept {
+PIRP build_create(PDEVICE_OBJECT top, PFILE_OBJECT file, const OpenRequest& open, IO_SECURITY_CONTEXT& security,
+                  KPROCESSOR_MODE mode) noexcept {
     PIRP irp = allocate_irp(top->StackSize);
     if (irp == nullptr) return nullptr;
     irp->Flags = IRP_CREATE_OPERATION | IRP_SYNCHRONOUS_API | IRP_DEFER_IO_COMPLETION;
@@ -90,7 +91,8 @@ void discard(PFILE_OBJECT file, PDEVICE_OBJECT device) noexcept {
     dereference_device(device);
 }
 
-NTSTATUS create_file_object(PDEVICE_OBJECT device, const OpenRequest& open, const UNICODE_STRING& name, ULONG attributes, PFILE_OBJECT* result) noexcept {
+NTSTATUS create_file_object(PDEVICE_OBJECT device, const OpenRequest& open, const UNICODE_STRING& name,
+                            ULONG attributes, PFILE_OBJECT* result) noexcept {
     void* body = nullptr;
     const NTSTATUS status = ob::create_object(file_type, nullptr, KernelMode, sizeof(FILE_OBJECT), &body);
     if (!NT_SUCCESS(status)) return status;
@@ -113,9 +115,11 @@ NTSTATUS open_on(PDEVICE_OBJECT device, OpenRequest& open, const ob::ParseReques
     status = create_file_object(device, open, request.remaining, request.attributes, &file);
     if (!NT_SUCCESS(status)) return status;
     reference_device(device);
-    if (ke::Processor* processor = ke::current_processor(); processor->irql != PASSIVE_LEVEL) ke::lower_irql(processor, PASSIVE_LEVEL);
+    if (ke::Processor* processor = ke::current_processor(); processor->irql != PASSIVE_LEVEL)
+        ke::lower_irql(processor, PASSIVE_LEVEL);
     PDEVICE_OBJECT top = top_of_stack(device);
-    IO_SECURITY_CONTEXT security{request.quality_of_service, request.access, request.access->OriginalDesiredAccess, open.options};
+    IO_SECURITY_CONTEXT security{request.quality_of_service, request.access, request.access->OriginalDesiredAccess,
+                                 open.options};
     PIRP irp = build_create(top, file, open, security, request.mode);
     if (irp == nullptr) {
         discard(file, device);

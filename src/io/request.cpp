@@ -128,7 +128,7 @@ NTSTATUS FileRequest::send() noexcept {
     PFILE_OBJECT file = file_;
     queue_to_thread(irp, *ke::current_thread());
     if (synchronous) ob::reference(file); // the lock and the wait outlive the request's own reference
-    event_ = nullptr;                         // the request's now
+    event_ = nullptr;                     // the request's now
     NTSTATUS status = call_driver(device_, irp);
     if (status != STATUS_PENDING) {
         finish_here();
@@ -140,7 +140,8 @@ NTSTATUS FileRequest::send() noexcept {
     return status;
 }
 
-NTSTATUS FileRequest::make_system_buffer(ULONG size, const void* input, ULONG input_size, void* output, ULONG output_size) noexcept {
+NTSTATUS FileRequest::make_system_buffer(ULONG size, const void* input, ULONG input_size, void* output,
+                                         ULONG output_size) noexcept {
     if (size == 0) return STATUS_SUCCESS;
     void* buffer = ex::allocate_pool(NonPagedPoolNx, size, buffer_tag, ex::Fill::none);
     if (buffer == nullptr) return STATUS_INSUFFICIENT_RESOURCES;

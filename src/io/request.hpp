@@ -39,7 +39,8 @@ public:
     [[nodiscard]] ACCESS_MASK granted() const noexcept { return granted_; }
 
     // Buffers, by how the device or the control code wants them. `operation`: IRP_READ_OPERATION ...
-    [[nodiscard]] NTSTATUS make_system_buffer(ULONG size, const void* input, ULONG input_size, void* output, ULONG output_size) noexcept;
+    [[nodiscard]] NTSTATUS make_system_buffer(ULONG size, const void* input, ULONG input_size, void* output,
+                                              ULONG output_size) noexcept;
     [[nodiscard]] NTSTATUS make_mdl(void* buffer, ULONG size, LOCK_OPERATION operation) noexcept;
 
 private:

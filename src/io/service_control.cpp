@@ -41,31 +41,35 @@ constexpr ACCESS_MASK access_of(ULONG code) noexcept {
 NTSTATUS make_buffers(FileRequest& request, const Control& control) noexcept {
     switch (method_of(control.code)) {
     case METHOD_BUFFERED:
-        return request.make_system_buffer(std::max(control.input_size, control.output_size), control.input, control.input_size, control.output,
-                                          control.output_size);
+        return request.make_system_buffer(std::max(control.input_size, control.output_size), control.input,
+                                          control.input_size, control.output, control.output_size);
     case METHOD_NEITHER:
         request.irp()->UserBuffer = control.output;
         request.next()->Parameters.DeviceIoControl.Type3InputBuffer = control.input;
         return STATUS_SUCCESS;
     default: break;
     }
-    const NTSTATUS status = request.make_system_buffer(control.input_size, control.input, control.input_size, nullptr, 0);
+    const NTSTATUS status =
+        request.make_system_buffer(control.input_size, control.input, control.input_size, nullptr, 0);
     if (!NT_SUCCESS(status) || control.output_size == 0) return status;
-    return request.make_mdl(control.output, control.output_size, method_of(control.code) == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
+    return request.make_mdl(control.output, control.output_size,
+                            method_of(control.code) == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
 }
 
 PFAST_IO_DEVICE_CONTROL fast_routine(PDEVICE_OBJECT device) noexcept {
     const FAST_IO_DISPATCH* fast = device->DriverObject->FastIoDispatch;
-    if (fast == nullptr || fast->SizeOfFastIoDispatch < offsetof(FAST_IO_DISPATCH, FastIoDeviceControl) + sizeof(void*)) return nullptr;
+    if (fast == nullptr || fast->SizeOfFastIoDispatch < offsetof(FAST_IO_DISPATCH, FastIoDeviceControl) + sizeof(void*))
+        return nullptr;
     return fast->FastIoDeviceControl;
 }
 
 // A driver may answer without an IRP. False: it wants the IRP after all.
-bool answered_fast(const FileRequest& request, PFAST_IO_DEVICE_CONTROL routine, const Control& control, IO_STATUS_BLOCK& result) noexcept {
+bool answered_fast(const FileRequest& request, PFAST_IO_DEVICE_CONTROL routine, const Control& control,
+                   IO_STATUS_BLOCK& result) noexcept {
     PDEVICE_OBJECT device = request.device();
-    return ke::callout({ke::CalloutKind::fast_io, reinterpret_cast<const void*>(routine), device}, routine, request.file(),
-                       static_cast<BOOLEAN>(is_synchronous(request.file())), control.input, control.input_size, control.output,
-                       control.output_size, control.code, &result, device) != FALSE;
+    return ke::callout({ke::CalloutKind::fast_io, reinterpret_cast<const void*>(routine), device}, routine,
+                       request.file(), static_cast<BOOLEAN>(is_synchronous(request.file())), control.input,
+                       control.input_size, control.output, control.output_size, control.code, &result, device) != FALSE;
 }
 
 // What the I/O manager copies or locks is the caller's to get right, before any driver sees the request. A null buffer has
@@ -112,39 +116,43 @@ using namespace dirql::io;
 
 extern "C" {
 
-NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
-                                     ULONG IoControlCode, PVOID InputBuffer, ULONG InputBufferLength, PVOID OutputBuffer,
-                                     ULONG OutputBufferLength) {
-    Control control{FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, IoControlCode, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength};
+NTSTATUS NTAPI NtDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                                     PIO_STATUS_BLOCK IoStatusBlock, ULONG IoControlCode, PVOID InputBuffer,
+                                     ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength) {
+    Control control{FileHandle,    Event,       ApcRoutine,        ApcContext,   IoStatusBlock,
+                    IoControlCode, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength};
     return ke::system_service([&control] {
         DIRQL_DOOR(NtDeviceIoControlFile);
         return control_file(control, IRP_MJ_DEVICE_CONTROL);
     });
 }
 
-NTSTATUS NTAPI NtFsControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
-                               ULONG FsControlCode, PVOID InputBuffer, ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength) {
-    Control control{FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, FsControlCode, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength};
+NTSTATUS NTAPI NtFsControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                               PIO_STATUS_BLOCK IoStatusBlock, ULONG FsControlCode, PVOID InputBuffer,
+                               ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength) {
+    Control control{FileHandle,    Event,       ApcRoutine,        ApcContext,   IoStatusBlock,
+                    FsControlCode, InputBuffer, InputBufferLength, OutputBuffer, OutputBufferLength};
     return ke::system_service([&control] {
         DIRQL_DOOR(NtFsControlFile);
         return control_file(control, IRP_MJ_FILE_SYSTEM_CONTROL);
     });
 }
 
-NTSTATUS NTAPI ZwDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
-                                     ULONG IoControlCode, PVOID InputBuffer, ULONG InputBufferLength, PVOID OutputBuffer,
-                                     ULONG OutputBufferLength) {
+NTSTATUS NTAPI ZwDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                                     PIO_STATUS_BLOCK IoStatusBlock, ULONG IoControlCode, PVOID InputBuffer,
+                                     ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength) {
     DIRQL_DOOR(ZwDeviceIoControlFile);
     const ke::KernelModeCaller kernel;
-    return NtDeviceIoControlFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, IoControlCode, InputBuffer, InputBufferLength, OutputBuffer,
-                                 OutputBufferLength);
+    return NtDeviceIoControlFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, IoControlCode, InputBuffer,
+                                 InputBufferLength, OutputBuffer, OutputBufferLength);
 }
 
-NTSTATUS NTAPI ZwFsControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock,
-                               ULONG FsControlCode, PVOID InputBuffer, ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength) {
+NTSTATUS NTAPI ZwFsControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                               PIO_STATUS_BLOCK IoStatusBlock, ULONG FsControlCode, PVOID InputBuffer,
+                               ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength) {
     DIRQL_DOOR(ZwFsControlFile);
     const ke::KernelModeCaller kernel;
-    return NtFsControlFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, FsControlCode, InputBuffer, InputBufferLength, OutputBuffer,
-                           OutputBufferLength);
+    return NtFsControlFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, FsControlCode, InputBuffer,
+                           InputBufferLength, OutputBuffer, OutputBufferLength);
 }
 }

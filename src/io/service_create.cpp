@@ -45,7 +45,8 @@ bool valid(const Create& create) noexcept {
     if ((create.options & synchronous_options) == synchronous_options) return false;
     if ((create.options & FILE_DELETE_ON_CLOSE) != 0 && (create.access & DELETE) == 0) return false;
     if ((create.options & FILE_DIRECTORY_FILE) != 0 && (create.options & FILE_NON_DIRECTORY_FILE) == 0) {
-        const bool makes_or_opens = create.disposition == FILE_CREATE || create.disposition == FILE_OPEN || create.disposition == FILE_OPEN_IF;
+        const bool makes_or_opens =
+            create.disposition == FILE_CREATE || create.disposition == FILE_OPEN || create.disposition == FILE_OPEN_IF;
         if (!makes_or_opens) return false;
     }
     if ((create.options & FILE_DIRECTORY_FILE) != 0 && (create.options & FILE_NON_DIRECTORY_FILE) != 0) return false;
@@ -73,8 +74,10 @@ private:
     void* copy_ = nullptr;
 };
 
-NTSTATUS write_results(const Create& create, KPROCESSOR_MODE mode, HANDLE handle, const IO_STATUS_BLOCK& result) noexcept {
-    const bool written = copy_out(mode, create.handle, &handle, sizeof handle) && copy_out(mode, create.status_block, &result, sizeof result);
+NTSTATUS write_results(const Create& create, KPROCESSOR_MODE mode, HANDLE handle,
+                       const IO_STATUS_BLOCK& result) noexcept {
+    const bool written = copy_out(mode, create.handle, &handle, sizeof handle) &&
+                         copy_out(mode, create.status_block, &result, sizeof result);
     return written ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 }
 
@@ -87,16 +90,25 @@ NTSTATUS create_file(const Create& create) noexcept {
     }
     if (!valid(create)) return STATUS_INVALID_PARAMETER;
     LARGE_INTEGER allocation{};
-    if (create.allocation_size != nullptr && !copy_in(mode, &allocation, create.allocation_size, sizeof allocation)) return STATUS_ACCESS_VIOLATION;
+    if (create.allocation_size != nullptr && !copy_in(mode, &allocation, create.allocation_size, sizeof allocation))
+        return STATUS_ACCESS_VIOLATION;
     if (allocation.QuadPart < 0) return STATUS_INVALID_PARAMETER;
     EaBuffer ea;
     NTSTATUS status = ea.capture(mode, create.ea_buffer, create.ea_length);
     if (!NT_SUCCESS(status)) return status;
-    OpenRequest open{create.options, create.disposition, static_cast<USHORT>(create.file_attributes), static_cast<USHORT>(create.share_access),
-                     ea.get(), create.ea_length, create.allocation_size == nullptr ? nullptr : &allocation, nullptr, {}};
+    OpenRequest open{create.options,
+                     create.disposition,
+                     static_cast<USHORT>(create.file_attributes),
+                     static_cast<USHORT>(create.share_access),
+                     ea.get(),
+                     create.ea_length,
+                     create.allocation_size == nullptr ? nullptr : &allocation,
+                     nullptr,
+                     {}};
     HANDLE handle = nullptr;
     // Opening a file always lets its opener see its attributes; a synchronous one can be waited for.
-    status = ob::open_by_name(create.attributes, &file_type, mode, create.access | FILE_READ_ATTRIBUTES, &open, &handle);
+    status =
+        ob::open_by_name(create.attributes, &file_type, mode, create.access | FILE_READ_ATTRIBUTES, &open, &handle);
     if (!NT_SUCCESS(status)) return status;
     return write_results(create, mode, handle, open.result);
 }
@@ -109,7 +121,8 @@ struct CancelScope {
 
 bool in_scope(PIRP irp, const void* context) noexcept {
     const auto& scope = *static_cast<const CancelScope*>(context);
-    return irp->Tail.Overlay.OriginalFileObject == scope.file && (scope.status_block == nullptr || irp->UserIosb == scope.status_block);
+    return irp->Tail.Overlay.OriginalFileObject == scope.file &&
+           (scope.status_block == nullptr || irp->UserIosb == scope.status_block);
 }
 
 NTSTATUS cancel_file(HANDLE handle, PIO_STATUS_BLOCK request, PIO_STATUS_BLOCK result, bool whole_process) noexcept {
@@ -123,7 +136,8 @@ NTSTATUS cancel_file(HANDLE handle, PIO_STATUS_BLOCK request, PIO_STATUS_BLOCK r
     if (!NT_SUCCESS(status)) return status;
     const CancelScope scope{static_cast<PFILE_OBJECT>(body), request};
     ke::Thread& self = *ke::current_thread();
-    const bool found = whole_process ? cancel_matching(*self.process, in_scope, &scope) : cancel_matching(self, in_scope, &scope);
+    const bool found =
+        whole_process ? cancel_matching(*self.process, in_scope, &scope) : cancel_matching(self, in_scope, &scope);
     ob::dereference(body);
     const IO_STATUS_BLOCK block{{whole_process && !found ? STATUS_NOT_FOUND : STATUS_SUCCESS}, 0};
     if (!copy_out(mode, result, &block, sizeof block)) return STATUS_ACCESS_VIOLATION;
@@ -138,32 +152,35 @@ using namespace dirql::io;
 
 extern "C" {
 
-NTSTATUS NTAPI NtCreateFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
-                            PLARGE_INTEGER AllocationSize, ULONG FileAttributes, ULONG ShareAccess, ULONG CreateDisposition, ULONG CreateOptions,
-                            PVOID EaBuffer, ULONG EaLength) {
+NTSTATUS NTAPI NtCreateFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                            PIO_STATUS_BLOCK IoStatusBlock, PLARGE_INTEGER AllocationSize, ULONG FileAttributes,
+                            ULONG ShareAccess, ULONG CreateDisposition, ULONG CreateOptions, PVOID EaBuffer,
+                            ULONG EaLength) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtCreateFile);
-        return create_file({FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, AllocationSize, FileAttributes, ShareAccess, CreateDisposition,
-                            CreateOptions, EaBuffer, EaLength});
+        return create_file({FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, AllocationSize, FileAttributes,
+                            ShareAccess, CreateDisposition, CreateOptions, EaBuffer, EaLength});
     });
 }
 
-NTSTATUS NTAPI ZwCreateFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
-                            PLARGE_INTEGER AllocationSize, ULONG FileAttributes, ULONG ShareAccess, ULONG CreateDisposition, ULONG CreateOptions,
-                            PVOID EaBuffer, ULONG EaLength) {
+NTSTATUS NTAPI ZwCreateFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                            PIO_STATUS_BLOCK IoStatusBlock, PLARGE_INTEGER AllocationSize, ULONG FileAttributes,
+                            ULONG ShareAccess, ULONG CreateDisposition, ULONG CreateOptions, PVOID EaBuffer,
+                            ULONG EaLength) {
     DIRQL_DOOR(ZwCreateFile);
     const ke::KernelModeCaller kernel;
-    return NtCreateFile(FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, AllocationSize, FileAttributes, ShareAccess, CreateDisposition,
-                        CreateOptions, EaBuffer, EaLength);
+    return NtCreateFile(FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, AllocationSize, FileAttributes,
+                        ShareAccess, CreateDisposition, CreateOptions, EaBuffer, EaLength);
 }
 
-NTSTATUS NTAPI NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
-                          ULONG ShareAccess, ULONG OpenOptions) {
-    return NtCreateFile(FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, nullptr, 0, ShareAccess, FILE_OPEN, OpenOptions, nullptr, 0);
+NTSTATUS NTAPI NtOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                          PIO_STATUS_BLOCK IoStatusBlock, ULONG ShareAccess, ULONG OpenOptions) {
+    return NtCreateFile(FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, nullptr, 0, ShareAccess, FILE_OPEN,
+                        OpenOptions, nullptr, 0);
 }
 
-NTSTATUS NTAPI ZwOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes, PIO_STATUS_BLOCK IoStatusBlock,
-                          ULONG ShareAccess, ULONG OpenOptions) {
+NTSTATUS NTAPI ZwOpenFile(PHANDLE FileHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                          PIO_STATUS_BLOCK IoStatusBlock, ULONG ShareAccess, ULONG OpenOptions) {
     DIRQL_DOOR(ZwOpenFile);
     const ke::KernelModeCaller kernel;
     return NtOpenFile(FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, ShareAccess, OpenOptions);

@@ -35,7 +35,8 @@ constexpr LONGLONG special_offset(ULONG low) noexcept { return static_cast<LONGL
 // STATUS_INVALID_PARAMETER: an asynchronous file needs an offset; a negative one means nothing.
 NTSTATUS choose_offset(const FileRequest& request, const Transfer& transfer, LARGE_INTEGER& offset) noexcept {
     PFILE_OBJECT file = request.file();
-    const bool own_position = transfer.offset == nullptr || offset.QuadPart == special_offset(FILE_USE_FILE_POINTER_POSITION);
+    const bool own_position =
+        transfer.offset == nullptr || offset.QuadPart == special_offset(FILE_USE_FILE_POINTER_POSITION);
     if (own_position) {
         if (is_synchronous(file)) {
             offset = file->CurrentByteOffset;
@@ -47,24 +48,28 @@ NTSTATUS choose_offset(const FileRequest& request, const Transfer& transfer, LAR
         return STATUS_SUCCESS;
     }
     if (offset.QuadPart >= 0) return STATUS_SUCCESS;
-    return transfer.write && offset.QuadPart == special_offset(FILE_WRITE_TO_END_OF_FILE) ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+    return transfer.write && offset.QuadPart == special_offset(FILE_WRITE_TO_END_OF_FILE) ? STATUS_SUCCESS
+                                                                                          : STATUS_INVALID_PARAMETER;
 }
 
 NTSTATUS make_buffers(FileRequest& request, const Transfer& transfer) noexcept {
     const ULONG flags = request.device()->Flags;
     if (transfer.length == 0 && (flags & (DO_BUFFERED_IO | DO_DIRECT_IO)) != 0) return STATUS_SUCCESS;
     if ((flags & DO_BUFFERED_IO) != 0) {
-        return transfer.write ? request.make_system_buffer(transfer.length, transfer.buffer, transfer.length, nullptr, 0)
-                              : request.make_system_buffer(transfer.length, nullptr, 0, transfer.buffer, transfer.length);
+        return transfer.write
+                   ? request.make_system_buffer(transfer.length, transfer.buffer, transfer.length, nullptr, 0)
+                   : request.make_system_buffer(transfer.length, nullptr, 0, transfer.buffer, transfer.length);
     }
-    if ((flags & DO_DIRECT_IO) != 0) return request.make_mdl(transfer.buffer, transfer.length, transfer.write ? IoReadAccess : IoWriteAccess);
+    if ((flags & DO_DIRECT_IO) != 0)
+        return request.make_mdl(transfer.buffer, transfer.length, transfer.write ? IoReadAccess : IoWriteAccess);
     request.irp()->UserBuffer = transfer.buffer;
     return STATUS_SUCCESS;
 }
 
 // A bad buffer is the caller's error before any driver sees it.
 NTSTATUS check_buffer(const FileRequest& request, const Transfer& transfer) noexcept {
-    return request.mode() == KernelMode ? STATUS_SUCCESS : mm::probe_user(transfer.buffer, transfer.length, !transfer.write);
+    return request.mode() == KernelMode ? STATUS_SUCCESS
+                                        : mm::probe_user(transfer.buffer, transfer.length, !transfer.write);
 }
 
 // A handle that may only append writes at the end, wherever it says.
@@ -74,7 +79,9 @@ NTSTATUS transfer_file(const Transfer& transfer) noexcept {
     FileRequest request;
     NTSTATUS status = request.begin(transfer.file, access_for(transfer), transfer.event, transfer.status_block);
     if (!NT_SUCCESS(status)) return status;
-    if (transfer.write && request.mode() != KernelMode && (request.granted() & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == 0) return STATUS_ACCESS_DENIED;
+    if (transfer.write && request.mode() != KernelMode &&
+        (request.granted() & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == 0)
+        return STATUS_ACCESS_DENIED;
     LARGE_INTEGER offset{};
     ULONG key = 0;
     if (status = capture(request.mode(), transfer.offset, offset); !NT_SUCCESS(status)) return status;
@@ -87,7 +94,8 @@ NTSTATUS transfer_file(const Transfer& transfer) noexcept {
     }
     request.irp()->Flags |= transfer.write ? IRP_WRITE_OPERATION : IRP_READ_OPERATION;
     PIO_STACK_LOCATION next = request.next();
-    static_assert(offsetof(IO_STACK_LOCATION, Parameters.Read.ByteOffset) == offsetof(IO_STACK_LOCATION, Parameters.Write.ByteOffset));
+    static_assert(offsetof(IO_STACK_LOCATION, Parameters.Read.ByteOffset) ==
+                  offsetof(IO_STACK_LOCATION, Parameters.Write.ByteOffset));
     next->Parameters.Read.Length = transfer.length;
     next->Parameters.Read.Key = key;
     next->Parameters.Read.ByteOffset = offset;
@@ -105,31 +113,37 @@ using namespace dirql::io;
 
 extern "C" {
 
-NTSTATUS NTAPI NtReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer,
-                          ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key) {
+NTSTATUS NTAPI NtReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                          PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
+                          PULONG Key) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtReadFile);
-        return transfer_file({FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, ByteOffset, Key, false});
+        return transfer_file(
+            {FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, ByteOffset, Key, false});
     });
 }
 
-NTSTATUS NTAPI NtWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer,
-                           ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key) {
+NTSTATUS NTAPI NtWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                           PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
+                           PULONG Key) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtWriteFile);
-        return transfer_file({FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, ByteOffset, Key, true});
+        return transfer_file(
+            {FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, ByteOffset, Key, true});
     });
 }
 
-NTSTATUS NTAPI ZwReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer,
-                          ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key) {
+NTSTATUS NTAPI ZwReadFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                          PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
+                          PULONG Key) {
     DIRQL_DOOR(ZwReadFile);
     const ke::KernelModeCaller kernel;
     return NtReadFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, ByteOffset, Key);
 }
 
-NTSTATUS NTAPI ZwWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer,
-                           ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key) {
+NTSTATUS NTAPI ZwWriteFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                           PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
+                           PULONG Key) {
     DIRQL_DOOR(ZwWriteFile);
     const ke::KernelModeCaller kernel;
     return NtWriteFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length, ByteOffset, Key);

@@ -6,5 +6,6 @@
 extern "C" {
 NTKERNELAPI NTSTATUS NTAPI NtCancelIoFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock);
 // `IoRequestToCancel`: the status block of one request, or null for all of the file.
-NTKERNELAPI NTSTATUS NTAPI NtCancelIoFileEx(HANDLE FileHandle, PIO_STATUS_BLOCK IoRequestToCancel, PIO_STATUS_BLOCK IoStatusBlock);
+NTKERNELAPI NTSTATUS NTAPI NtCancelIoFileEx(HANDLE FileHandle, PIO_STATUS_BLOCK IoRequestToCancel,
+                                            PIO_STATUS_BLOCK IoStatusBlock);
 }

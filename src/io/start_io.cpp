@@ -14,7 +14,8 @@ namespace {
 // Raises to DISPATCH_LEVEL, and takes the cancel spin lock where the IRP is cancelable. Released before StartIo is called.
 class StartLock {
 public:
-    explicit StartLock(bool cancelable) noexcept : cancelable_(cancelable), irql_(ke::raise_irql(ke::current_processor(), DISPATCH_LEVEL)) {
+    explicit StartLock(bool cancelable) noexcept
+        : cancelable_(cancelable), irql_(ke::raise_irql(ke::current_processor(), DISPATCH_LEVEL)) {
         if (cancelable_) ke::acquire_spin_lock(&state().cancel_lock);
     }
     ~StartLock() { ke::lower_irql(ke::current_processor(), irql_); }
@@ -51,7 +52,8 @@ void start(PDEVICE_OBJECT device, PKDEVICE_QUEUE_ENTRY entry, StartLock& lock) n
 
 // An IRP that came to the queue already cancelled: whoever set Cancel found no routine, so it is called here.
 void cancel_if_asked(PIRP irp, PDRIVER_CANCEL cancel, StartLock& lock) noexcept {
-    if (cancel == nullptr || !irp->Cancel || IoSetCancelRoutine(irp, nullptr) == nullptr) return lock.release_cancel_lock();
+    if (cancel == nullptr || !irp->Cancel || IoSetCancelRoutine(irp, nullptr) == nullptr)
+        return lock.release_cancel_lock();
     irp->CancelIrql = DISPATCH_LEVEL;
     call_cancel_routine(cancel, irp);
 }

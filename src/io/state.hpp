@@ -22,14 +22,14 @@ struct ProcessorLists {
 struct State {
     KSPIN_LOCK cancel_lock;
     KIRQL cancel_irql;
-    LIST_ENTRY timers;         // IoTimers that run; one KTIMER ticks for all
+    LIST_ENTRY timers; // IoTimers that run; one KTIMER ticks for all
     KTIMER timer;
     KDPC timer_dpc;
     ULONG running_timers;
-    ULONG timer_round;         // ticks so far
-    LIST_ENTRY reinitialize;   // driver reinitialisation routines that wait for their call
-    LIST_ENTRY shutdown;       // devices that asked for IRP_MJ_SHUTDOWN
-    LIST_ENTRY drivers;        // loaded drivers, in the order of loading
+    ULONG timer_round;       // ticks so far
+    LIST_ENTRY reinitialize; // driver reinitialisation routines that wait for their call
+    LIST_ENTRY shutdown;     // devices that asked for IRP_MJ_SHUTDOWN
+    LIST_ENTRY drivers;      // loaded drivers, in the order of loading
 };
 
 [[nodiscard]] inline State& state() noexcept { return ke::current_machine().layer<State>(ke::Layer::io); }

@@ -35,7 +35,8 @@ void NTAPI tick(PKDPC, PVOID, PVOID, PVOID) {
     const ULONG round = ++io.timer_round;
     while (PIO_TIMER timer = next_of_round(io, round)) {
         timer->round = round;
-        ke::callout({ke::CalloutKind::timer, reinterpret_cast<const void*>(timer->routine), timer->device}, timer->routine, timer->device, timer->context);
+        ke::callout({ke::CalloutKind::timer, reinterpret_cast<const void*>(timer->routine), timer->device},
+                    timer->routine, timer->device, timer->context);
     }
 }
 
@@ -81,7 +82,8 @@ NTSTATUS NTAPI IoInitializeTimer(PDEVICE_OBJECT DeviceObject, PIO_TIMER_ROUTINE 
     DIRQL_DOOR(IoInitializeTimer);
     if (DeviceObject->Timer != nullptr) {
         ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x0A, ke::parameter(DeviceObject), 0, 0,
-                      {.rule = "IoInitializeTimer was called again for a device that has its timer", .document = "IoInitializeTimer function (wdm.h)",
+                      {.rule = "IoInitializeTimer was called again for a device that has its timer",
+                       .document = "IoInitializeTimer function (wdm.h)",
                        .device = DeviceObject});
     }
     auto* timer = static_cast<PIO_TIMER>(ex::allocate_pool(NonPagedPoolNx, sizeof(_IO_TIMER), 'mToI'));

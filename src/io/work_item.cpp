@@ -43,10 +43,12 @@ void run(ex::KernelWork& work) {
     PVOID const context = item->context;
     if (item->extended) {
         const PIO_WORKITEM_ROUTINE_EX routine = item->routine_ex;
-        ke::callout({ke::CalloutKind::work_item, reinterpret_cast<const void*>(routine)}, routine, object, context, item);
+        ke::callout({ke::CalloutKind::work_item, reinterpret_cast<const void*>(routine)}, routine, object, context,
+                    item);
     } else {
         const PIO_WORKITEM_ROUTINE routine = item->routine;
-        ke::callout({ke::CalloutKind::work_item, reinterpret_cast<const void*>(routine)}, routine, static_cast<PDEVICE_OBJECT>(object), context);
+        ke::callout({ke::CalloutKind::work_item, reinterpret_cast<const void*>(routine)}, routine,
+                    static_cast<PDEVICE_OBJECT>(object), context);
     }
     --driver_of(object).work_items;
     ob::dereference(object);
@@ -54,7 +56,8 @@ void run(ex::KernelWork& work) {
 
 void queue(PIO_WORKITEM item, WORK_QUEUE_TYPE type) noexcept {
     if (ex::is_queued(item->work.item)) {
-        ke::bug_check(WORKER_INVALID, 1, ke::parameter(item), 0, 0, {.rule = "a work item was queued that is queued already", .document = document});
+        ke::bug_check(WORKER_INVALID, 1, ke::parameter(item), 0, 0,
+                      {.rule = "a work item was queued that is queued already", .document = document});
     }
     ob::reference(item->object);
     ++driver_of(item->object).work_items;
@@ -72,8 +75,8 @@ ULONG NTAPI IoSizeofWorkItem(VOID) {
 
 PIO_WORKITEM NTAPI IoAllocateWorkItem(PDEVICE_OBJECT DeviceObject) {
     DIRQL_DOOR(IoAllocateWorkItem);
-    auto* item = static_cast<PIO_WORKITEM>(
-        ex::allocate_pool_for(__builtin_return_address(0), NonPagedPoolNx, sizeof(_IO_WORKITEM), 'IWoI', ex::Fill::zero));
+    auto* item = static_cast<PIO_WORKITEM>(ex::allocate_pool_for(__builtin_return_address(0), NonPagedPoolNx,
+                                                                 sizeof(_IO_WORKITEM), 'IWoI', ex::Fill::zero));
     if (item != nullptr) initialize(item, DeviceObject);
     return item;
 }
@@ -81,8 +84,9 @@ PIO_WORKITEM NTAPI IoAllocateWorkItem(PDEVICE_OBJECT DeviceObject) {
 VOID NTAPI IoFreeWorkItem(PIO_WORKITEM IoWorkItem) {
     DIRQL_DOOR(IoFreeWorkItem);
     if (ex::is_queued(IoWorkItem->work.item)) {
-        ke::bug_check(WORKER_INVALID, 0, ke::parameter(IoWorkItem), 0, 0,
-                      {.rule = "a work item was freed that is still queued", .document = "IoFreeWorkItem function (wdm.h)"});
+        ke::bug_check(
+            WORKER_INVALID, 0, ke::parameter(IoWorkItem), 0, 0,
+            {.rule = "a work item was freed that is still queued", .document = "IoFreeWorkItem function (wdm.h)"});
     }
     ex::free_pool(IoWorkItem, 0);
 }
@@ -96,11 +100,13 @@ VOID NTAPI IoUninitializeWorkItem(PIO_WORKITEM IoWorkItem) {
     DIRQL_DOOR(IoUninitializeWorkItem);
     if (ex::is_queued(IoWorkItem->work.item)) {
         ke::bug_check(WORKER_INVALID, 0, ke::parameter(IoWorkItem), 0, 0,
-                      {.rule = "a work item was uninitialised that is still queued", .document = "IoUninitializeWorkItem function (wdm.h)"});
+                      {.rule = "a work item was uninitialised that is still queued",
+                       .document = "IoUninitializeWorkItem function (wdm.h)"});
     }
 }
 
-VOID NTAPI IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerRoutine, WORK_QUEUE_TYPE QueueType, PVOID Context) {
+VOID NTAPI IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerRoutine, WORK_QUEUE_TYPE QueueType,
+                           PVOID Context) {
     DIRQL_DOOR(IoQueueWorkItem);
     IoWorkItem->routine = WorkerRoutine;
     IoWorkItem->context = Context;
@@ -108,7 +114,8 @@ VOID NTAPI IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerR
     queue(IoWorkItem, QueueType);
 }
 
-VOID NTAPI IoQueueWorkItemEx(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE_EX WorkerRoutine, WORK_QUEUE_TYPE QueueType, PVOID Context) {
+VOID NTAPI IoQueueWorkItemEx(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE_EX WorkerRoutine, WORK_QUEUE_TYPE QueueType,
+                             PVOID Context) {
     DIRQL_DOOR(IoQueueWorkItemEx);
     IoWorkItem->routine_ex = WorkerRoutine;
     IoWorkItem->context = Context;

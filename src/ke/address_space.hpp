@@ -39,7 +39,11 @@ extern const HalfBases halves_in_force;
 }
 [[nodiscard]] inline const HalfBases& halves() noexcept { return detail::halves_in_force; }
 
-[[nodiscard]] constexpr std::size_t pages_for(std::size_t bytes) noexcept { return (bytes + page_size - 1) >> page_shift; }
-[[nodiscard]] constexpr std::size_t round_to_pages(std::size_t bytes) noexcept { return pages_for(bytes) << page_shift; }
+[[nodiscard]] constexpr std::size_t pages_for(std::size_t bytes) noexcept {
+    return (bytes + page_size - 1) >> page_shift;
+}
+[[nodiscard]] constexpr std::size_t round_to_pages(std::size_t bytes) noexcept {
+    return pages_for(bytes) << page_shift;
+}
 
 } // namespace dirql::ke

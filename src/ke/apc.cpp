@@ -16,8 +16,12 @@ constexpr UCHAR apc_object = 0x12; // KOBJECTS
 
 enum : unsigned { kernel_routine, rundown_routine, normal_routine }; // KAPC::Reserved
 
-NormalRoutine normal_of(const KAPC& apc) noexcept { return reinterpret_cast<NormalRoutine>(apc.Reserved[normal_routine]); }
-KernelRoutine kernel_of(const KAPC& apc) noexcept { return reinterpret_cast<KernelRoutine>(apc.Reserved[kernel_routine]); }
+NormalRoutine normal_of(const KAPC& apc) noexcept {
+    return reinterpret_cast<NormalRoutine>(apc.Reserved[normal_routine]);
+}
+KernelRoutine kernel_of(const KAPC& apc) noexcept {
+    return reinterpret_cast<KernelRoutine>(apc.Reserved[kernel_routine]);
+}
 
 bool is_special(const KAPC& apc) noexcept { return normal_of(apc) == nullptr; }
 LIST_ENTRY& queue_of(Thread& thread, KPROCESSOR_MODE mode) noexcept { return thread.apcs[mode == KernelMode ? 0 : 1]; }
@@ -146,7 +150,8 @@ VOID NTAPI KeLeaveCriticalRegion(VOID) {
     Thread& self = *current_thread();
     if (self.kernel_apc_disable == 0) {
         bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x3E, 0, 0, 0,
-                  {.rule = "a critical region was left that was not entered", .document = "KeLeaveCriticalRegion function (ntddk.h)"});
+                  {.rule = "a critical region was left that was not entered",
+                   .document = "KeLeaveCriticalRegion function (ntddk.h)"});
     }
     if (++self.kernel_apc_disable == 0) check_apcs_after_region(self);
     reschedule_if_asked();
@@ -162,7 +167,8 @@ VOID NTAPI KeLeaveGuardedRegion(VOID) {
     Thread& self = *current_thread();
     if (self.special_apc_disable == 0) {
         bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x0004000E, 0, 0, 0,
-                  {.rule = "a guarded region was left that was not entered", .document = "KeLeaveGuardedRegion function (wdm.h)"});
+                  {.rule = "a guarded region was left that was not entered",
+                   .document = "KeLeaveGuardedRegion function (wdm.h)"});
     }
     if (++self.special_apc_disable == 0) check_apcs_after_region(self);
     reschedule_if_asked();

@@ -11,7 +11,8 @@ namespace dirql::ke {
 
 // The routines of an APC. Public headers leave their places in KAPC::Reserved unnamed.
 using NormalRoutine = void(NTAPI*)(PVOID context, PVOID argument1, PVOID argument2);
-using KernelRoutine = void(NTAPI*)(PKAPC apc, NormalRoutine* normal, PVOID* context, PVOID* argument1, PVOID* argument2);
+using KernelRoutine = void(NTAPI*)(PKAPC apc, NormalRoutine* normal, PVOID* context, PVOID* argument1,
+                                   PVOID* argument2);
 using RundownRoutine = void(NTAPI*)(PKAPC apc);
 
 void initialize_apc(KAPC& apc, Thread& thread, KernelRoutine kernel, RundownRoutine rundown, NormalRoutine normal,

@@ -47,7 +47,8 @@ public:
         : irql_(processor->irql), held_(processor->held.count), regions_(regions_of(*processor->current)) {}
 
     [[nodiscard]] bool same(const Processor* processor) const noexcept {
-        return ((processor->irql ^ irql_) | (processor->held.count ^ held_) | (regions_of(*processor->current) ^ regions_)) == 0;
+        return ((processor->irql ^ irql_) | (processor->held.count ^ held_) |
+                (regions_of(*processor->current) ^ regions_)) == 0;
     }
     [[nodiscard]] KIRQL irql() const noexcept { return irql_; }
     [[nodiscard]] std::uint32_t held() const noexcept { return held_; }
@@ -99,7 +100,8 @@ void trace_callout_exit(const CalloutSite& site, const NTSTATUS* status) noexcep
 #endif
 
 template <class Function, class... Arguments>
-DIRQL_CALLS_ANY_ROUTINE inline auto checked_callout(const CalloutSite& site, Function function, Arguments... arguments) noexcept {
+DIRQL_CALLS_ANY_ROUTINE inline auto checked_callout(const CalloutSite& site, Function function,
+                                                    Arguments... arguments) noexcept {
     Processor* processor = current_processor();
     const CalloutState before(processor);
     const std::uint8_t depth = processor->callout_depth;
@@ -107,19 +109,22 @@ DIRQL_CALLS_ANY_ROUTINE inline auto checked_callout(const CalloutSite& site, Fun
     if constexpr (std::is_void_v<std::invoke_result_t<Function, Arguments...>>) {
         function(arguments...);
         processor = current_processor();
-        if (!before.same(processor)) [[unlikely]] callout_violation(CalloutSite(site), CalloutState(before));
+        if (!before.same(processor)) [[unlikely]]
+            callout_violation(CalloutSite(site), CalloutState(before));
         leave_callout(processor, depth);
     } else {
         const auto result = function(arguments...);
         processor = current_processor();
-        if (!before.same(processor)) [[unlikely]] callout_violation(CalloutSite(site), CalloutState(before));
+        if (!before.same(processor)) [[unlikely]]
+            callout_violation(CalloutSite(site), CalloutState(before));
         leave_callout(processor, depth);
         return result;
     }
 }
 
 template <class Function, class... Arguments>
-[[gnu::cold, gnu::noinline]] auto traced_callout(const CalloutSite& site, Function function, Arguments... arguments) noexcept {
+[[gnu::cold, gnu::noinline]] auto traced_callout(const CalloutSite& site, Function function,
+                                                 Arguments... arguments) noexcept {
     using Result = std::invoke_result_t<Function, Arguments...>;
     trace_callout_entry(site);
     if constexpr (std::is_void_v<Result>) {
@@ -139,11 +144,13 @@ template <class Function, class... Arguments>
 // Calls driver code.
 template <class Function, class... Arguments>
 inline auto callout(const CalloutSite& site, Function function, Arguments... arguments) noexcept {
-    if (current_processor()->trace_on != 0) [[unlikely]] return traced_callout(CalloutSite(site), function, arguments...);
+    if (current_processor()->trace_on != 0) [[unlikely]]
+        return traced_callout(CalloutSite(site), function, arguments...);
     return checked_callout(site, function, arguments...);
 }
 
-inline void callout_dpc(Processor&, PKDEFERRED_ROUTINE routine, PKDPC dpc, void* context, void* argument1, void* argument2) noexcept {
+inline void callout_dpc(Processor&, PKDEFERRED_ROUTINE routine, PKDPC dpc, void* context, void* argument1,
+                        void* argument2) noexcept {
     const CalloutSite site{CalloutKind::dpc, reinterpret_cast<const void*>(routine)};
     callout(site, routine, dpc, context, argument1, argument2);
 }

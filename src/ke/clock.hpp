@@ -8,7 +8,7 @@
 
 namespace dirql::ke {
 
-namespace cost { // ns
+namespace cost {                                 // ns
 inline constexpr std::uint64_t block = 10;       // a basic block of instrumented driver code
 inline constexpr std::uint64_t export_call = 50; // any export
 inline constexpr std::uint64_t callout = 20;     // the return from driver code
@@ -28,7 +28,8 @@ void preempt(Processor* processor) noexcept;
 // A preemption point that costs `ns`.
 inline void charge(Processor* processor, std::uint64_t ns) noexcept {
     processor->now += ns;
-    if (processor->now >= processor->horizon) [[unlikely]] preempt(processor);
+    if (processor->now >= processor->horizon) [[unlikely]]
+        preempt(processor);
 }
 
 } // namespace dirql::ke

@@ -12,7 +12,8 @@ constexpr CSHORT device_queue_object = 0x14; // KOBJECTS
 // The queue's lock, at DISPATCH_LEVEL.
 class QueueLock {
 public:
-    explicit QueueLock(PKDEVICE_QUEUE queue) noexcept : lock_(&queue->Lock), irql_(raise_irql(current_processor(), DISPATCH_LEVEL)) {
+    explicit QueueLock(PKDEVICE_QUEUE queue) noexcept
+        : lock_(&queue->Lock), irql_(raise_irql(current_processor(), DISPATCH_LEVEL)) {
         acquire_spin_lock(lock_);
     }
     ~QueueLock() {
@@ -27,7 +28,9 @@ private:
     KIRQL irql_;
 };
 
-PKDEVICE_QUEUE_ENTRY entry_of(PLIST_ENTRY link) noexcept { return CONTAINING_RECORD(link, KDEVICE_QUEUE_ENTRY, DeviceListEntry); }
+PKDEVICE_QUEUE_ENTRY entry_of(PLIST_ENTRY link) noexcept {
+    return CONTAINING_RECORD(link, KDEVICE_QUEUE_ENTRY, DeviceListEntry);
+}
 
 PKDEVICE_QUEUE_ENTRY take(PLIST_ENTRY link) noexcept {
     RemoveEntryList(link);
@@ -66,7 +69,8 @@ BOOLEAN NTAPI KeInsertDeviceQueue(PKDEVICE_QUEUE DeviceQueue, PKDEVICE_QUEUE_ENT
 }
 
 // Ascending keys; behind entries of the same key.
-BOOLEAN NTAPI KeInsertByKeyDeviceQueue(PKDEVICE_QUEUE DeviceQueue, PKDEVICE_QUEUE_ENTRY DeviceQueueEntry, ULONG SortKey) {
+BOOLEAN NTAPI KeInsertByKeyDeviceQueue(PKDEVICE_QUEUE DeviceQueue, PKDEVICE_QUEUE_ENTRY DeviceQueueEntry,
+                                       ULONG SortKey) {
     DIRQL_DOOR(KeInsertByKeyDeviceQueue);
     const QueueLock lock(DeviceQueue);
     DeviceQueueEntry->SortKey = SortKey;

@@ -32,7 +32,8 @@ void initialize_dpc(PKDPC dpc, UCHAR type, PKDEFERRED_ROUTINE routine, void* con
 // KDPC::DpcListEntry is singly linked as in NT's public layout; the queue's tail is kept in the processor's list head.
 struct DpcQueue {
     explicit DpcQueue(Processor* p) noexcept
-        : first(reinterpret_cast<SINGLE_LIST_ENTRY**>(&p->dpc_queue.Flink)), last(reinterpret_cast<SINGLE_LIST_ENTRY**>(&p->dpc_queue.Blink)) {}
+        : first(reinterpret_cast<SINGLE_LIST_ENTRY**>(&p->dpc_queue.Flink)),
+          last(reinterpret_cast<SINGLE_LIST_ENTRY**>(&p->dpc_queue.Blink)) {}
     SINGLE_LIST_ENTRY** first;
     SINGLE_LIST_ENTRY** last;
 
@@ -126,8 +127,10 @@ bool insert_dpc(PKDPC dpc, void* argument1, void* argument2) noexcept {
     Processor* here = current_processor();
     Machine& machine = *here->machine;
     Processor* target = here;
-    if (dpc->Number >= targeted && static_cast<unsigned>(dpc->Number - targeted) < machine.processor_count) target = machine.processors[dpc->Number - targeted];
-    DIRQL_TRACE_ON(here, dpc_queued, .object = dpc, .routine = reinterpret_cast<const void*>(dpc->DeferredRoutine), .value = target->number);
+    if (dpc->Number >= targeted && static_cast<unsigned>(dpc->Number - targeted) < machine.processor_count)
+        target = machine.processors[dpc->Number - targeted];
+    DIRQL_TRACE_ON(here, dpc_queued, .object = dpc, .routine = reinterpret_cast<const void*>(dpc->DeferredRoutine),
+                   .value = target->number);
     dpc->DpcData = target;
     dpc->SystemArgument1 = argument1;
     dpc->SystemArgument2 = argument2;

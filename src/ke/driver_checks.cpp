@@ -10,8 +10,10 @@ extern "C" {
 VOID NTAPI dirql_paged_code(PCSTR File, ULONG Line) {
     const Processor* processor = current_processor();
     if (processor == nullptr || processor->irql <= APC_LEVEL) return;
-    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00020002, processor->irql, parameter(File), Line, 
-              {.rule = "pageable code (PAGED_CODE) was entered above APC_LEVEL", .document = "PAGED_CODE macro (wdm.h)", .name = File});
+    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00020002, processor->irql, parameter(File), Line,
+              {.rule = "pageable code (PAGED_CODE) was entered above APC_LEVEL",
+               .document = "PAGED_CODE macro (wdm.h)",
+               .name = File});
 }
 
 // A list entry whose neighbours do not point back: __fastfail.

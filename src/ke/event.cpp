@@ -13,7 +13,8 @@ extern "C" {
 VOID NTAPI KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State) {
     DIRQL_DOOR(KeInitializeEvent);
     const bool synchronization = Type == SynchronizationEvent;
-    initialize_header(Event->Header, synchronization ? object_type::event_synchronization : object_type::event_notification,
+    initialize_header(Event->Header,
+                      synchronization ? object_type::event_synchronization : object_type::event_notification,
                       State != FALSE, sizeof(KEVENT));
 }
 

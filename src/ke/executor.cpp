@@ -105,7 +105,9 @@ void unwind_application_threads(Machine& machine) noexcept {
         auto* process = CONTAINING_RECORD(p, Process, all_entry);
         for (LIST_ENTRY* t = process->threads.Flink; t != &process->threads; t = t->Flink) {
             auto* thread = CONTAINING_RECORD(t, Thread, process_entry);
-            if (thread->is_system != 0 || thread->started == 0 || thread->state == ThreadState::terminated || thread->door == nullptr) continue;
+            if (thread->is_system != 0 || thread->started == 0 || thread->state == ThreadState::terminated ||
+                thread->door == nullptr)
+                continue;
             thread->unwind = 1;
             processor->current = thread;
             processor->irql = PASSIVE_LEVEL;

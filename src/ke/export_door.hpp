@@ -16,10 +16,12 @@ namespace dirql::ke {
 
 template <const ExportRule& Rule> inline void export_door() noexcept {
     Processor* processor = current_processor();
-    if (processor == nullptr) [[unlikely]] return; // host code may use what needs no machine
+    if (processor == nullptr) [[unlikely]]
+        return; // host code may use what needs no machine
     if constexpr (Rule.irql_min != 0 || Rule.irql_max != export_irql::ANY) {
         const auto above = static_cast<std::uint8_t>(processor->irql - Rule.irql_min);
-        if (above > Rule.irql_max - Rule.irql_min) [[unlikely]] irql_violation(Rule, processor);
+        if (above > Rule.irql_max - Rule.irql_min) [[unlikely]]
+            irql_violation(Rule, processor);
     }
     charge(processor, cost::export_call);
 }

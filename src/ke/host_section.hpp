@@ -7,7 +7,8 @@
 namespace dirql::ke {
 
 extern "C" {
-extern constinit thread_local unsigned dirql_host_sections __attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern constinit thread_local unsigned dirql_host_sections
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
 }
 
 class HostSection {

@@ -30,7 +30,8 @@ Processor* deliver_pending(Processor* processor, KIRQL target) noexcept {
         return processor;
     }
     while (pending_above(processor, target)) {
-        DIRQL_TRACE_ON(processor, interrupt, .value = static_cast<std::uint64_t>(std::bit_width(processor->pending) - 1));
+        DIRQL_TRACE_ON(processor, interrupt,
+                       .value = static_cast<std::uint64_t>(std::bit_width(processor->pending) - 1));
         if ((processor->pending >> DISPATCH_LEVEL & 1) != 0 && target < DISPATCH_LEVEL) {
             processor = deliver_dispatch(processor);
         } else {
@@ -60,7 +61,8 @@ KIRQL NTAPI KfRaiseIrql(KIRQL NewIrql) {
     Processor* processor = current_processor();
     if (NewIrql < processor->irql || NewIrql > HIGH_LEVEL) [[unlikely]] {
         bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x30, processor->irql, NewIrql, 0,
-                  {.rule = "KeRaiseIrql was asked for a level below the current one", .document = "KeRaiseIrql macro (wdm.h)"});
+                  {.rule = "KeRaiseIrql was asked for a level below the current one",
+                   .document = "KeRaiseIrql macro (wdm.h)"});
     }
     DIRQL_TRACE_ON(processor, irql_change, .value = NewIrql, .text = "KeRaiseIrql");
     return raise_irql(processor, NewIrql);
@@ -78,7 +80,8 @@ void NTAPI KeLowerIrql(KIRQL NewIrql) {
     Processor* processor = current_processor();
     if (NewIrql > processor->irql) [[unlikely]] {
         bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x31, processor->irql, NewIrql, 0,
-                  {.rule = "KeLowerIrql was asked for a level above the current one", .document = "KeLowerIrql function (wdm.h)"});
+                  {.rule = "KeLowerIrql was asked for a level above the current one",
+                   .document = "KeLowerIrql function (wdm.h)"});
     }
     DIRQL_TRACE_ON(processor, irql_change, .value = NewIrql, .text = "KeLowerIrql");
     lower_irql(processor, NewIrql);

@@ -27,7 +27,8 @@ Processor* deliver_pending(Processor* processor, KIRQL target) noexcept;
 // For the kernel's own use; the exported KeLowerIrql checks its argument first.
 inline void lower_irql(Processor* processor, KIRQL level) noexcept {
     processor->irql = level;
-    if (processor->pending >> (level + 1)) [[unlikely]] deliver_pending(processor, level);
+    if (processor->pending >> (level + 1)) [[unlikely]]
+        deliver_pending(processor, level);
 }
 
 // A request of this level: delivered now when the IRQL allows, else when it falls.

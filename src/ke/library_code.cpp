@@ -25,7 +25,8 @@ int look(dl_phdr_info* info, std::size_t, void* data) {
 } // namespace
 
 void locate_library_code() noexcept {
-    if (text_begin.load(std::memory_order_acquire) == 0) dl_iterate_phdr(look, reinterpret_cast<void*>(&locate_library_code));
+    if (text_begin.load(std::memory_order_acquire) == 0)
+        dl_iterate_phdr(look, reinterpret_cast<void*>(&locate_library_code));
 }
 
 bool is_library_code(std::uint64_t address) noexcept {

@@ -16,7 +16,8 @@ bool create_idle_thread(Machine& machine, Processor& processor) noexcept {
     Thread* thread = machine.allocate<Thread>();
     if (thread == nullptr) return false;
     const auto loop = reinterpret_cast<PKSTART_ROUTINE>(idle_loop);
-    if (!initialize_thread(machine, *thread, {"Idle", machine.system_process, 0, loop, &processor, nullptr})) return false;
+    if (!initialize_thread(machine, *thread, {"Idle", machine.system_process, 0, loop, &processor, nullptr}))
+        return false;
     thread->state = ThreadState::running;
     thread->processor = &processor;
     thread->affinity = std::uint64_t{1} << processor.number;
@@ -37,7 +38,8 @@ bool create_processor(Machine& machine, unsigned number) noexcept {
     for (LIST_ENTRY& list : processor->ready) InitializeListHead(&list);
     machine.processors[number] = processor;
     return make_kernel_stack(machine, processor->dpc_stack_low, processor->dpc_stack_top) &&
-           make_kernel_stack(machine, processor->trap_stack_low, processor->trap_stack_top) && create_idle_thread(machine, *processor);
+           make_kernel_stack(machine, processor->trap_stack_low, processor->trap_stack_top) &&
+           create_idle_thread(machine, *processor);
 }
 
 #ifdef DIRQL_TSAN
@@ -112,7 +114,8 @@ void remove_code_range(Machine& machine, std::uintptr_t begin) noexcept {
 
 const CodeRange* find_code_range(const Machine& machine, std::uintptr_t address) noexcept {
     for (unsigned i = 0; i < machine.image_count; ++i) {
-        if (address - machine.images[i].begin < machine.images[i].end - machine.images[i].begin) return &machine.images[i];
+        if (address - machine.images[i].begin < machine.images[i].end - machine.images[i].begin)
+            return &machine.images[i];
     }
     return nullptr;
 }

@@ -26,10 +26,10 @@ struct MachineOptions {
     std::uint64_t seed = 0;
     unsigned processors = 1;
     std::size_t physical_memory = std::size_t{256} << 20;
-    std::uint64_t callout_budget = 5'000'000'000;           // one call into a driver may take this long
+    std::uint64_t callout_budget = 5'000'000'000;                        // one call into a driver may take this long
     std::uint64_t run_budget = std::uint64_t{24 * 3600} * 1'000'000'000; // one run of the machine
-    std::uint64_t wall_clock_budget = 10'000'000'000;       // host time without a preemption point: the last resort
-    std::size_t kernel_stack_size = 0;                      // 0: the default of this build
+    std::uint64_t wall_clock_budget = 10'000'000'000; // host time without a preemption point: the last resort
+    std::size_t kernel_stack_size = 0;                // 0: the default of this build
     std::size_t user_stack_size = 0;
 };
 
@@ -54,31 +54,31 @@ struct Machine {
     Slot* slot;
     HostInterface* host;
     Choice choice;
-    std::uint64_t now;              // authoritative while no processor runs
+    std::uint64_t now; // authoritative while no processor runs
     std::uint64_t run_deadline;
     unsigned processor_count;
     Processor* processors[max_processors];
-    Processor* running;             // the one whose flow the host thread executes
-    Fiber executor;                 // the host thread's own flow, inside run()
+    Processor* running; // the one whose flow the host thread executes
+    Fiber executor;     // the host thread's own flow, inside run()
 
-    LIST_ENTRY timers;              // KTIMERs in the order of due time; equal times in the order of insertion
-    std::uint64_t next_timer;       // due time of the first, ns; `never` when there is none
+    LIST_ENTRY timers;        // KTIMERs in the order of due time; equal times in the order of insertion
+    std::uint64_t next_timer; // due time of the first, ns; `never` when there is none
 
     // What upper layers do at moments that ke decides.
     struct Hooks {
-        void (*thread_rundown)(Thread&);           // on the ending thread, PASSIVE_LEVEL
-        void (*thread_reaped)(Thread&);            // its stacks are gone; DISPATCH_LEVEL, arbitrary context
+        void (*thread_rundown)(Thread&); // on the ending thread, PASSIVE_LEVEL
+        void (*thread_reaped)(Thread&);  // its stacks are gone; DISPATCH_LEVEL, arbitrary context
     } hooks;
-    Thread* to_reap;                // ended, left by the flow that was it
+    Thread* to_reap; // ended, left by the flow that was it
 
     LIST_ENTRY processes;
-    std::uint64_t next_id;          // process and thread identifiers, multiples of 4
+    std::uint64_t next_id; // process and thread identifiers, multiples of 4
     Process* system_process;
 
     Stop stop;
-    bool host_stands_in;            // the host's own code stands on processor 0, between runs: no flow to switch to
-    bool stopping;                  // a stop is recorded; no driver code runs any more
-    diag::Recorder* recorder;       // null: tracing is off
+    bool host_stands_in;      // the host's own code stands on processor 0, between runs: no flow to switch to
+    bool stopping;            // a stop is recorded; no driver code runs any more
+    diag::Recorder* recorder; // null: tracing is off
     void* layers[static_cast<unsigned>(Layer::count)];
 
     static constexpr unsigned max_images = 64;
@@ -88,10 +88,12 @@ struct Machine {
     // Zeroed memory from the slot that lives as long as the machine. Null when memory is exhausted.
     [[nodiscard]] void* allocate(std::size_t bytes) noexcept;
     template <class T> [[nodiscard]] T* allocate() noexcept { return static_cast<T*>(allocate(sizeof(T))); }
-    std::byte* arena_next;          // bump allocation of the above
+    std::byte* arena_next; // bump allocation of the above
     std::size_t arena_left;
 
-    template <class T> [[nodiscard]] T& layer(Layer which) noexcept { return *static_cast<T*>(layers[static_cast<unsigned>(which)]); }
+    template <class T> [[nodiscard]] T& layer(Layer which) noexcept {
+        return *static_cast<T*>(layers[static_cast<unsigned>(which)]);
+    }
 
     // Time as of now, from any flow.
     [[nodiscard]] std::uint64_t time() const noexcept { return running ? running->now : now; }

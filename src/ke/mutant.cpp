@@ -54,7 +54,8 @@ void refuse_held_mutexes(Thread& thread) noexcept {
         const auto* mutant = CONTAINING_RECORD(entry, KMUTANT, MutantListEntry);
         if (mutant->ApcDisable == 0) continue;
         bug_check(THREAD_TERMINATE_HELD_MUTEX, parameter(&thread), parameter(mutant), 0, 0,
-                  {.rule = "a thread ended while it owned a mutex", .document = "Bug Check 0x4000008A: THREAD_TERMINATE_HELD_MUTEX"});
+                  {.rule = "a thread ended while it owned a mutex",
+                   .document = "Bug Check 0x4000008A: THREAD_TERMINATE_HELD_MUTEX"});
     }
 }
 
@@ -83,7 +84,8 @@ VOID NTAPI KeInitializeMutex(PRKMUTEX Mutex, ULONG Level) {
 LONG NTAPI KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait) {
     DIRQL_DOOR(KeReleaseMutex);
     Thread& self = *current_thread();
-    if (!mutant_owned_by(Mutex->Header, self)) raise_status(Mutex->Abandoned != 0 ? STATUS_ABANDONED : STATUS_MUTANT_NOT_OWNED);
+    if (!mutant_owned_by(Mutex->Header, self))
+        raise_status(Mutex->Abandoned != 0 ? STATUS_ABANDONED : STATUS_MUTANT_NOT_OWNED);
     const LONG previous = Mutex->Header.SignalState++;
     if (Mutex->Header.SignalState == 1) release_last(*Mutex, self, 1);
     end_signal(Wait != FALSE);

@@ -61,7 +61,8 @@ VOID NTAPI dirql_yield_processor(VOID) {
 void __sanitizer_cov_trace_pc(void);
 __attribute__((visibility("default"))) void __sanitizer_cov_trace_pc(void) {
     Processor* processor = current_processor();
-    if (processor != nullptr) [[likely]] charge(processor, cost::block);
+    if (processor != nullptr) [[likely]]
+        charge(processor, cost::block);
 }
 
 VOID NTAPI KeStallExecutionProcessor(ULONG MicroSeconds) {

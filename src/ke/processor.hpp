@@ -29,24 +29,24 @@ enum class Reschedule : std::uint8_t {
 struct Processor {
     // What the hot paths touch, first.
     KIRQL irql;
-    std::uint8_t in_dpc;           // a DPC routine runs on this processor
+    std::uint8_t in_dpc; // a DPC routine runs on this processor
     Reschedule reschedule;
-    std::uint8_t in_interrupt;     // depth of interrupt service routines
-    std::uint32_t pending;         // bit n: a request of level n is pending (1 APC, 2 DPC or reschedule, above: interrupts)
-    std::uint64_t now;             // virtual time, ns; authoritative while this processor runs
-    std::uint64_t horizon;         // when `now` reaches it, preempt() has something to do
+    std::uint8_t in_interrupt; // depth of interrupt service routines
+    std::uint32_t pending;     // bit n: a request of level n is pending (1 APC, 2 DPC or reschedule, above: interrupts)
+    std::uint64_t now;         // virtual time, ns; authoritative while this processor runs
+    std::uint64_t horizon;     // when `now` reaches it, preempt() has something to do
     Thread* current;
     Machine* machine;
     std::uint32_t number;
-    std::uint32_t trace_on;        // events are recorded
+    std::uint32_t trace_on; // events are recorded
     HeldLocks held;
 
     // DPCs, in order.
     LIST_ENTRY dpc_queue;
     std::uint32_t dpc_depth;
-    std::byte* dpc_stack_low;      // deferred routines run here
+    std::byte* dpc_stack_low; // deferred routines run here
     std::byte* dpc_stack_top;
-    std::byte* trap_stack_low;     // bug checks that come from a trap start here
+    std::byte* trap_stack_low; // bug checks that come from a trap start here
     std::byte* trap_stack_top;
     PKDPC running_dpc;
     std::uint64_t callout_deadline; // when the current thread's callout has used up its budget; `never` outside of one
@@ -65,7 +65,8 @@ struct Processor {
 
 extern "C" {
 // The processor that runs on this host thread, or null outside of a machine. The one ambient variable of dirql.
-extern constinit thread_local Processor* dirql_current_processor __attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern constinit thread_local Processor* dirql_current_processor
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
 }
 
 // Read afresh at each call: a fiber may continue on another processor after any switch.

@@ -36,14 +36,16 @@ inline constexpr bool slow_build =
 #endif
 
 // Before the stack pointer moves to [low, top). `saved` keeps the left stack's state; null when the stack is left for good.
-inline void leave_stack([[maybe_unused]] void** saved, [[maybe_unused]] const std::byte* low, [[maybe_unused]] const std::byte* top) noexcept {
+inline void leave_stack([[maybe_unused]] void** saved, [[maybe_unused]] const std::byte* low,
+                        [[maybe_unused]] const std::byte* top) noexcept {
 #ifdef DIRQL_ASAN
     __sanitizer_start_switch_fiber(saved, low, static_cast<std::size_t>(top - low));
 #endif
 }
 
 // After it has moved; tells where the left stack was.
-inline void enter_stack([[maybe_unused]] void* saved, [[maybe_unused]] std::byte** left_low, [[maybe_unused]] std::byte** left_top) noexcept {
+inline void enter_stack([[maybe_unused]] void* saved, [[maybe_unused]] std::byte** left_low,
+                        [[maybe_unused]] std::byte** left_top) noexcept {
 #ifdef DIRQL_ASAN
     const void* low = nullptr;
     std::size_t size = 0;

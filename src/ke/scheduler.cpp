@@ -29,7 +29,9 @@ bool others_have_work(const Processor& processor) noexcept {
     return false;
 }
 
-bool rival_ready(const Processor& processor) noexcept { return best_ready_priority(processor) >= processor.current->priority; }
+bool rival_ready(const Processor& processor) noexcept {
+    return best_ready_priority(processor) >= processor.current->priority;
+}
 
 bool boosted(const Thread& thread) noexcept {
     return thread.priority > thread.base_priority && thread.priority < LOW_REALTIME_PRIORITY;
@@ -128,7 +130,8 @@ void end_turn(Processor& processor) noexcept {
 } // namespace
 
 PausedBudget::PausedBudget(Processor* processor) noexcept
-    : left_(processor->callout_deadline == never ? never : processor->callout_deadline - processor->now), depth_(processor->callout_depth) {}
+    : left_(processor->callout_deadline == never ? never : processor->callout_deadline - processor->now),
+      depth_(processor->callout_depth) {}
 
 void PausedBudget::back_on(Processor* processor) const noexcept {
     processor->callout_deadline = left_ == never ? never : processor->now + left_;
@@ -137,13 +140,14 @@ void PausedBudget::back_on(Processor* processor) const noexcept {
 
 // A DPC on an idle processor is work like a thread's.
 bool has_work(const Processor& processor) noexcept {
-    return processor.current != processor.idle_thread || processor.in_dpc != 0 || processor.in_interrupt != 0 || processor.pending != 0 ||
-           processor.ready_summary != 0 || processor.dpc_queue.Flink != nullptr;
+    return processor.current != processor.idle_thread || processor.in_dpc != 0 || processor.in_interrupt != 0 ||
+           processor.pending != 0 || processor.ready_summary != 0 || processor.dpc_queue.Flink != nullptr;
 }
 
 void update_horizon(Processor* processor) noexcept {
     const Machine& machine = *processor->machine;
-    if (processor->pending >> (processor->irql + 1) != 0) { // another processor asked: taken at the next preemption point
+    if (processor->pending >> (processor->irql + 1) !=
+        0) { // another processor asked: taken at the next preemption point
         processor->horizon = processor->now;
         return;
     }
@@ -178,7 +182,8 @@ void set_priority(Thread& thread, KPRIORITY priority) noexcept {
 
 void switch_from_dpc(Processor& processor) noexcept {
     const Thread& self = *processor.current;
-    bug_check(ATTEMPTED_SWITCH_FROM_DPC, parameter(&self), parameter(&best_or_idle(processor)), parameter(self.kernel_stack_top), 0,
+    bug_check(ATTEMPTED_SWITCH_FROM_DPC, parameter(&self), parameter(&best_or_idle(processor)),
+              parameter(self.kernel_stack_top), 0,
               {.rule = "a DPC routine must not wait, nor lower the IRQL so that another thread runs",
                .document = "Bug Check 0xB8: ATTEMPTED_SWITCH_FROM_DPC"});
 }
@@ -192,7 +197,8 @@ void swap_context() noexcept {
     const bool misplaced = &self != processor->idle_thread && !allowed_on(self, *processor);
     if (!misplaced && best_ready_priority(*processor) < gives_way_to(*processor, reason)) return;
     Thread& next = best_or_idle(*processor);
-    if (&self != processor->idle_thread) queue_ready(self, reason == Reschedule::turn_over ? QueuePlace::back : QueuePlace::front);
+    if (&self != processor->idle_thread)
+        queue_ready(self, reason == Reschedule::turn_over ? QueuePlace::back : QueuePlace::front);
     switch_threads(processor, next);
 }
 

@@ -93,7 +93,8 @@ public:
 private:
     void set_timer(std::uint64_t period_ns) const noexcept {
         if (!has_timer_) return;
-        const timespec period{static_cast<time_t>(period_ns / 1'000'000'000), static_cast<long>(period_ns % 1'000'000'000)};
+        const timespec period{static_cast<time_t>(period_ns / 1'000'000'000),
+                              static_cast<long>(period_ns % 1'000'000'000)};
         const itimerspec setting{period, period};
         timer_settime(timer_, 0, &setting, nullptr);
     }
@@ -123,7 +124,8 @@ void write_line(const char* text) noexcept {
 
 void report_host_fault(int signal, const siginfo_t* info, const char* where) noexcept {
     char line[200];
-    std::snprintf(line, sizeof line, "dirql: host fault: signal %d %s, address %p; this is not the driver's fault\n", signal, where, info->si_addr);
+    std::snprintf(line, sizeof line, "dirql: host fault: signal %d %s, address %p; this is not the driver's fault\n",
+                  signal, where, info->si_addr);
     write_line(line);
 }
 

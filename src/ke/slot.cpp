@@ -53,7 +53,8 @@ int create_memory(std::size_t bytes) {
 }
 
 Pfn* create_frame_table(std::size_t entries) {
-    void* table = mmap(nullptr, entries * sizeof(Pfn), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* table = mmap(nullptr, entries * sizeof(Pfn), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (table == MAP_FAILED) fail("mmap of a frame table");
     return static_cast<Pfn*>(table);
 }
@@ -88,8 +89,8 @@ void Slot::Bitmap::clear() noexcept {
 }
 
 Slot::Slot(unsigned index, std::size_t physical_memory)
-    : index_(index), physical_pages_(pages_for(std::min(physical_memory, max_physical_memory))), free_pages_(physical_pages_),
-      system_base_(reinterpret_cast<std::byte*>(halves().system + index * slot_size)),
+    : index_(index), physical_pages_(pages_for(std::min(physical_memory, max_physical_memory))),
+      free_pages_(physical_pages_), system_base_(reinterpret_cast<std::byte*>(halves().system + index * slot_size)),
       user_base_(reinterpret_cast<std::byte*>(halves().user + index * slot_size)), physical_(physical_pages_),
       views_(views_size / page_size) {
     const auto system = reinterpret_cast<std::uintptr_t>(system_base_);
@@ -97,7 +98,8 @@ Slot::Slot(unsigned index, std::size_t physical_memory)
     if (reserve(system, slot_size, MAP_FIXED_NOREPLACE) != system_base_) fail("the system half of a slot is taken");
     if (reserve(user, slot_size, MAP_FIXED_NOREPLACE) != user_base_) fail("the user half of a slot is taken");
     memory_fd_ = create_memory(physical_pages_ * page_size);
-    void* map = mmap(system_base_, physical_pages_ * page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory_fd_, 0);
+    void* map =
+        mmap(system_base_, physical_pages_ * page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory_fd_, 0);
     if (map == MAP_FAILED) fail("mmap of physical memory");
     user_frames_ = create_frame_table(slot_size / page_size);
     view_frames_ = create_frame_table(views_size / page_size);
@@ -134,7 +136,8 @@ void Slot::protect(void* address, std::size_t count, int protection) noexcept {
 bool Slot::map_frames(std::byte* address, Pfn first, std::size_t count, bool writable) noexcept {
     const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
     const auto offset = static_cast<off_t>(std::size_t{first} << page_shift);
-    if (mmap(address, count * page_size, protection, MAP_SHARED | MAP_FIXED, memory_fd_, offset) == MAP_FAILED) return false;
+    if (mmap(address, count * page_size, protection, MAP_SHARED | MAP_FIXED, memory_fd_, offset) == MAP_FAILED)
+        return false;
     const bool user = in_user_half(address);
     const std::byte* base = user ? user_base_ : system_base_ + views_offset;
     Pfn* table = user ? user_frames_ : view_frames_;

@@ -49,7 +49,9 @@ public:
 
     // The frame behind an address of this slot, or no_frame where nothing is mapped.
     [[nodiscard]] Pfn frame_of(const void* address) const noexcept;
-    [[nodiscard]] std::byte* address_of_frame(Pfn frame) const noexcept { return system_base_ + (std::size_t{frame} << page_shift); }
+    [[nodiscard]] std::byte* address_of_frame(Pfn frame) const noexcept {
+        return system_base_ + (std::size_t{frame} << page_shift);
+    }
 
     [[nodiscard]] bool in_system_half(const void* address) const noexcept {
         return static_cast<std::size_t>(static_cast<const std::byte*>(address) - system_base_) < slot_size;

@@ -17,7 +17,8 @@ constexpr const char* document = "KeAcquireSpinLock macro (wdm.h)";
 KSPIN_LOCK mark_of(const Processor* processor) noexcept { return processor->number + 1; }
 
 [[noreturn]] void not_owned(PKSPIN_LOCK lock) noexcept {
-    bug_check(SPIN_LOCK_NOT_OWNED, parameter(lock), 0, 0, 0, {.rule = "a spin lock was released that this processor does not hold", .document = document});
+    bug_check(SPIN_LOCK_NOT_OWNED, parameter(lock), 0, 0, 0,
+              {.rule = "a spin lock was released that this processor does not hold", .document = document});
 }
 
 void remember(Processor* processor, PKSPIN_LOCK lock) noexcept {
@@ -45,8 +46,9 @@ bool try_take(PKSPIN_LOCK lock, KSPIN_LOCK mark) noexcept {
 
 void spin(PKSPIN_LOCK lock, KSPIN_LOCK mark) noexcept {
     if (*lock == mark) {
-        bug_check(SPIN_LOCK_ALREADY_OWNED, parameter(lock), 0, 0, 0,
-                  {.rule = "a spin lock was acquired twice by one processor: it would spin forever", .document = document});
+        bug_check(
+            SPIN_LOCK_ALREADY_OWNED, parameter(lock), 0, 0, 0,
+            {.rule = "a spin lock was acquired twice by one processor: it would spin forever", .document = document});
     }
     do {
         Processor* processor = current_processor();
@@ -62,13 +64,15 @@ void spin(PKSPIN_LOCK lock, KSPIN_LOCK mark) noexcept {
 void acquire_spin_lock(PKSPIN_LOCK lock) noexcept {
     Processor* processor = current_processor();
     const KSPIN_LOCK mark = mark_of(processor); // at DISPATCH_LEVEL the flow stays on its processor
-    if (!try_take(lock, mark)) [[unlikely]] spin(lock, mark);
+    if (!try_take(lock, mark)) [[unlikely]]
+        spin(lock, mark);
     remember(processor, lock);
 }
 
 void release_spin_lock(PKSPIN_LOCK lock) noexcept {
     Processor* processor = current_processor();
-    if (*lock != mark_of(processor)) [[unlikely]] not_owned(lock);
+    if (*lock != mark_of(processor)) [[unlikely]]
+        not_owned(lock);
     forget(processor, lock);
     std::atomic_ref<KSPIN_LOCK>(*lock).store(0, std::memory_order_release);
 }
@@ -94,7 +98,8 @@ VOID NTAPI KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql) {
     Processor* processor = current_processor();
     if (NewIrql > processor->irql) [[unlikely]] {
         bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x31, processor->irql, NewIrql, 0,
-                  {.rule = "KeReleaseSpinLock was asked to raise the IRQL", .document = "KeReleaseSpinLock function (wdm.h)"});
+                  {.rule = "KeReleaseSpinLock was asked to raise the IRQL",
+                   .document = "KeReleaseSpinLock function (wdm.h)"});
     }
     DIRQL_TRACE_ON(processor, irql_change, .value = NewIrql, .text = "KeReleaseSpinLock");
     lower_irql(processor, NewIrql);

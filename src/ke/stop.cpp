@@ -67,16 +67,20 @@ void record_stack(Machine& machine, Stop& stop, std::uint64_t rip, std::uint64_t
     }
 }
 
-void bug_check(std::uint32_t code, std::uint64_t p1, std::uint64_t p2, std::uint64_t p3, std::uint64_t p4, const BugCheckDetails& details) noexcept {
+void bug_check(std::uint32_t code, std::uint64_t p1, std::uint64_t p2, std::uint64_t p3, std::uint64_t p4,
+               const BugCheckDetails& details) noexcept {
     Processor* processor = current_processor();
-    if (processor == nullptr || processor->machine->host_stands_in) { // no flow of a machine: an error of dirql or of its host
-        std::fprintf(stderr, "dirql: bug check 0x%08X (0x%llX, 0x%llX, 0x%llX, 0x%llX) outside of a run: %s\n", code, static_cast<unsigned long long>(p1),
-                     static_cast<unsigned long long>(p2), static_cast<unsigned long long>(p3), static_cast<unsigned long long>(p4),
+    if (processor == nullptr ||
+        processor->machine->host_stands_in) { // no flow of a machine: an error of dirql or of its host
+        std::fprintf(stderr, "dirql: bug check 0x%08X (0x%llX, 0x%llX, 0x%llX, 0x%llX) outside of a run: %s\n", code,
+                     static_cast<unsigned long long>(p1), static_cast<unsigned long long>(p2),
+                     static_cast<unsigned long long>(p3), static_cast<unsigned long long>(p4),
                      details.rule == nullptr ? "" : details.rule);
         std::abort();
     }
     if (processor->machine->stopping) leave_machine(); // the first one counts
-    DIRQL_TRACE_ON(processor, bug_check, .irp = details.irp, .object = details.device, .code = code, .text = details.rule == nullptr ? "" : details.rule);
+    DIRQL_TRACE_ON(processor, bug_check, .irp = details.irp, .object = details.device, .code = code,
+                   .text = details.rule == nullptr ? "" : details.rule);
     Stop& stop = begin_stop(*processor, StopKind::bug_check);
     stop.code = code;
     stop.parameters[0] = p1;
@@ -99,16 +103,19 @@ void stop_stalled(const char* why) noexcept {
     if (processor->machine->stopping) leave_machine();
     Stop& stop = begin_stop(*processor, StopKind::stall);
     stop.rule = why;
-    if (stop.frame_count == 0) record_stack(*processor->machine, stop, 0, reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
+    if (stop.frame_count == 0)
+        record_stack(*processor->machine, stop, 0, reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
     leave_machine();
 }
 
 void irql_violation(const ExportRule& rule, Processor* processor) noexcept {
     const bool too_high = processor->irql > rule.irql_max;
-    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, too_high ? 0x00020003 : 0x00020011, processor->irql, too_high ? rule.irql_max : rule.irql_min, 0,
+    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, too_high ? 0x00020003 : 0x00020011, processor->irql,
+              too_high ? rule.irql_max : rule.irql_min, 0,
               {.rule = too_high ? "an export was called above the IRQL that its document allows"
                                 : "an export was called below the IRQL that its document demands",
-               .document = rule.name, .name = rule.name});
+               .document = rule.name,
+               .name = rule.name});
 }
 
 } // namespace dirql::ke
@@ -117,8 +124,8 @@ using namespace dirql::ke;
 
 extern "C" {
 
-VOID NTAPI KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR BugCheckParameter2, ULONG_PTR BugCheckParameter3,
-                        ULONG_PTR BugCheckParameter4) {
+VOID NTAPI KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR BugCheckParameter2,
+                        ULONG_PTR BugCheckParameter3, ULONG_PTR BugCheckParameter4) {
     bug_check(BugCheckCode, BugCheckParameter1, BugCheckParameter2, BugCheckParameter3, BugCheckParameter4);
 }
 

@@ -24,15 +24,15 @@ inline constexpr unsigned max_stack_trace = 32;
 
 struct Stop {
     StopKind kind;
-    std::uint32_t code;               // bug check code
+    std::uint32_t code; // bug check code
     std::uint64_t parameters[4];
-    const char* rule;                 // the rule that was broken, in one sentence; null when the code says all
-    const char* document;             // the title of the document that states it
-    char text[160];                   // names that the rule's sentence needs: an export, a tag, a lock
+    const char* rule;     // the rule that was broken, in one sentence; null when the code says all
+    const char* document; // the title of the document that states it
+    char text[160];       // names that the rule's sentence needs: an export, a tag, a lock
     KIRQL irql;
     std::uint32_t processor;
     Thread* thread;
-    PIRP irp;                         // the IRP in question, when there is one
+    PIRP irp; // the IRP in question, when there is one
     PDEVICE_OBJECT device;
     std::uint32_t frame_count;
     std::uint64_t frames[max_stack_trace]; // code addresses, innermost first
@@ -50,7 +50,9 @@ struct BugCheckDetails {
 [[noreturn]] void bug_check(std::uint32_t code, std::uint64_t p1 = 0, std::uint64_t p2 = 0, std::uint64_t p3 = 0,
                             std::uint64_t p4 = 0, const BugCheckDetails& details = {}) noexcept;
 
-template <class T> [[nodiscard]] std::uint64_t parameter(T* pointer) noexcept { return reinterpret_cast<std::uint64_t>(pointer); }
+template <class T> [[nodiscard]] std::uint64_t parameter(T* pointer) noexcept {
+    return reinterpret_cast<std::uint64_t>(pointer);
+}
 
 // Records a stall (a budget, a deadlock seen at once) and leaves the machine.
 [[noreturn]] void stop_stalled(const char* why) noexcept;

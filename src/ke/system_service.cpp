@@ -27,7 +27,8 @@ void run_service(Thread& thread, ServiceCall& call) noexcept {
     charge(current_processor(), cost::export_call);
     call.status = current_processor()->trace_on != 0 ? traced_invoke(call) : call.invoke(call.body);
     Processor* processor = current_processor();
-    if (processor->irql != PASSIVE_LEVEL || apcs_disabled(thread)) [[unlikely]] service_violation(*processor);
+    if (processor->irql != PASSIVE_LEVEL || apcs_disabled(thread)) [[unlikely]]
+        service_violation(*processor);
 }
 
 #ifdef DIRQL_ASAN
@@ -78,7 +79,8 @@ bool switch_stacks(Thread& thread, ServiceCall& call) noexcept {
 
 bool enter_kernel(Thread& thread, ServiceCall& call) noexcept {
     Processor* processor = current_processor();
-    if (processor->machine->stopping) [[unlikely]] return false;
+    if (processor->machine->stopping) [[unlikely]]
+        return false;
     thread.side = Side::kernel;
     thread.previous_mode = UserMode;
     exchange_seh_state(&thread.seh);
@@ -96,11 +98,16 @@ bool unwinding() noexcept { return std::uncaught_exceptions() != 0; }
 void service_violation(const Processor& processor) noexcept {
     if (processor.irql != PASSIVE_LEVEL) {
         bug_check(IRQL_GT_ZERO_AT_SYSTEM_SERVICE, 0, processor.irql, 0, 0,
-                  {.rule = "a system service returned to user mode above PASSIVE_LEVEL", .document = "Bug Check 0x4A: IRQL_GT_ZERO_AT_SYSTEM_SERVICE"});
+                  {.rule = "a system service returned to user mode above PASSIVE_LEVEL",
+                   .document = "Bug Check 0x4A: IRQL_GT_ZERO_AT_SYSTEM_SERVICE"});
     }
     const Thread& thread = *processor.current;
-    bug_check(APC_INDEX_MISMATCH, 0, 0, static_cast<std::uint16_t>(thread.special_apc_disable) << 16 | static_cast<std::uint16_t>(thread.kernel_apc_disable), 0,
-              {.rule = "a system service returned to user mode inside a critical or guarded region", .document = "Bug Check 0x1: APC_INDEX_MISMATCH"});
+    bug_check(APC_INDEX_MISMATCH, 0, 0,
+              static_cast<std::uint16_t>(thread.special_apc_disable) << 16 |
+                  static_cast<std::uint16_t>(thread.kernel_apc_disable),
+              0,
+              {.rule = "a system service returned to user mode inside a critical or guarded region",
+               .document = "Bug Check 0x1: APC_INDEX_MISMATCH"});
 }
 
 } // namespace detail

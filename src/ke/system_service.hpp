@@ -38,12 +38,15 @@ struct ServiceCall {
 } // namespace detail
 
 // Runs `body` as a system service. `body` returns NTSTATUS. `name` is the calling function's, for traces.
-template <OnStop Policy = OnStop::unwind, class Body> NTSTATUS system_service(Body&& body, const char* name = __builtin_FUNCTION()) {
+template <OnStop Policy = OnStop::unwind, class Body>
+NTSTATUS system_service(Body&& body, const char* name = __builtin_FUNCTION()) {
     Thread& thread = *current_thread();
     if (thread.side == Side::kernel) return body();
     using Function = std::remove_reference_t<Body>;
-    detail::ServiceCall call{[](void* data) -> NTSTATUS { return (*static_cast<Function*>(data))(); }, &body, name, STATUS_SYSTEM_SHUTDOWN};
-    if (detail::enter_kernel(thread, call)) [[likely]] return call.status;
+    detail::ServiceCall call{[](void* data) -> NTSTATUS { return (*static_cast<Function*>(data))(); }, &body, name,
+                             STATUS_SYSTEM_SHUTDOWN};
+    if (detail::enter_kernel(thread, call)) [[likely]]
+        return call.status;
     if constexpr (Policy == OnStop::unwind) {
         if (!detail::unwinding()) detail::throw_stopped();
     }
@@ -53,7 +56,9 @@ template <OnStop Policy = OnStop::unwind, class Body> NTSTATUS system_service(Bo
 // Previous mode is KernelMode while this lives: the Zw* services.
 class KernelModeCaller {
 public:
-    KernelModeCaller() noexcept : thread_(current_thread()), saved_(thread_->previous_mode) { thread_->previous_mode = KernelMode; }
+    KernelModeCaller() noexcept : thread_(current_thread()), saved_(thread_->previous_mode) {
+        thread_->previous_mode = KernelMode;
+    }
     ~KernelModeCaller() { thread_->previous_mode = saved_; }
     KernelModeCaller(const KernelModeCaller&) = delete;
     KernelModeCaller& operator=(const KernelModeCaller&) = delete;

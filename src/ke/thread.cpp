@@ -43,7 +43,10 @@ std::size_t kernel_stack_pages(const Machine& machine) noexcept {
     self.side = Side::user;
     self.user_body(self.start_context);
     // The rundown is kernel work: on the kernel stack, where waits and stops find the thread in a system service.
-    (void)system_service<OnStop::status>([] { exit_current_thread(STATUS_SUCCESS); return STATUS_SUCCESS; });
+    (void)system_service<OnStop::status>([] {
+        exit_current_thread(STATUS_SUCCESS);
+        return STATUS_SUCCESS;
+    });
     leave_for_good(); // the machine stopped meanwhile
 }
 
@@ -125,7 +128,8 @@ void exit_current_thread(NTSTATUS status) noexcept {
 
 void release_thread_stacks(Machine& machine, Thread& thread) noexcept {
     thread.fiber.retire();
-    if (thread.kernel_stack_low != nullptr) free_kernel_stack(machine, thread.kernel_stack_low, thread.kernel_stack_top);
+    if (thread.kernel_stack_low != nullptr)
+        free_kernel_stack(machine, thread.kernel_stack_low, thread.kernel_stack_top);
     thread.kernel_stack_low = thread.kernel_stack_top = nullptr;
 }
 

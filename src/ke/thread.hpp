@@ -15,12 +15,12 @@ enum class ThreadState : std::uint8_t { initialized, ready, running, waiting, te
 
 struct Process {
     DISPATCHER_HEADER header;
-    LIST_ENTRY threads;    // Thread::process_entry
-    LIST_ENTRY all_entry;  // Machine::processes
+    LIST_ENTRY threads;   // Thread::process_entry
+    LIST_ENTRY all_entry; // Machine::processes
     std::uint64_t id;
-    std::byte* arena;      // the process's stretch of the user half, null for the system process
+    std::byte* arena; // the process's stretch of the user half, null for the system process
     std::size_t arena_size;
-    void* ob;              // the handle table
+    void* ob; // the handle table
     void* ps;
     char name[32];
 };
@@ -41,20 +41,20 @@ struct Thread {
     std::int8_t base_priority;
     std::uint8_t kernel_apc_pending;
     std::uint8_t kernel_apc_in_progress;
-    std::uint8_t is_system;           // no user side
-    LIST_ENTRY irp_list;              // io: IRPs issued by this thread
+    std::uint8_t is_system; // no user side
+    LIST_ENTRY irp_list;    // io: IRPs issued by this thread
     std::byte* kernel_stack_low;
     std::byte* kernel_stack_top;
-    void* door;                       // where the user side waits for the system service under way
-    std::uint8_t service_depth;       // system services under way: callbacks and Zw calls nest
+    void* door;                 // where the user side waits for the system service under way
+    std::uint8_t service_depth; // system services under way: callbacks and Zw calls nest
 
-    LIST_ENTRY apcs[2];               // by mode: KernelMode, UserMode
+    LIST_ENTRY apcs[2]; // by mode: KernelMode, UserMode
     std::uint8_t user_apc_pending;
 
     // Waiting.
     NTSTATUS wait_status;
-    KIRQL wait_irql;                  // what the wait was called at; valid with wait_next, too
-    std::uint8_t wait_next;           // an object was signalled with Wait = TRUE: a wait follows, at DISPATCH_LEVEL till then
+    KIRQL wait_irql;        // what the wait was called at; valid with wait_next, too
+    std::uint8_t wait_next; // an object was signalled with Wait = TRUE: a wait follows, at DISPATCH_LEVEL till then
     KPROCESSOR_MODE wait_mode;
     std::uint8_t wait_alertable;
     std::uint8_t wait_count;
@@ -66,18 +66,18 @@ struct Thread {
     std::uint8_t wait_timer_used;
 
     // Scheduling.
-    LIST_ENTRY ready_entry;           // Processor::ready
-    Processor* processor;             // where it runs or last ran
+    LIST_ENTRY ready_entry; // Processor::ready
+    Processor* processor;   // where it runs or last ran
     std::uint64_t affinity;
 
     // Stopping the machine: the executor resumes application threads once more, to unwind.
     std::uint8_t unwind;
     std::uint8_t started;
-    std::uint8_t door_throws;         // what the unwound system service does at its door
+    std::uint8_t door_throws; // what the unwound system service does at its door
 
     Process* process;
     LIST_ENTRY process_entry;
-    LIST_ENTRY mutants;               // KMUTANTs it owns
+    LIST_ENTRY mutants; // KMUTANTs it owns
     std::uint64_t id;
     NTSTATUS exit_status;
     PKSTART_ROUTINE start_routine;
@@ -85,12 +85,12 @@ struct Thread {
     void (*user_body)(void* context); // application threads: what runs on the user stack
     std::byte* user_stack_low;
     std::byte* user_stack_top;
-    void* io;                         // upper layers' state
+    void* io; // upper layers' state
     void* ps;
     char name[32];
     Fiber fiber;
-    SehState seh;                     // of the kernel side
-    SehState user_seh;                // of the user side: no handler of one side catches for the other
+    SehState seh;      // of the kernel side
+    SehState user_seh; // of the user side: no handler of one side catches for the other
 };
 
 [[nodiscard]] inline Thread* current_thread() noexcept { return current_processor()->current; }

@@ -34,7 +34,8 @@ void insert_sorted(Machine& machine, KTIMER& timer) noexcept {
 void expire(Machine& machine, KTIMER& timer) noexcept {
     timer.Header.SignalState = 1;
     PKDPC dpc = timer.Dpc;
-    DIRQL_TRACE(timer_expired, .object = &timer, .routine = dpc == nullptr ? nullptr : reinterpret_cast<const void*>(dpc->DeferredRoutine));
+    DIRQL_TRACE(timer_expired, .object = &timer,
+                .routine = dpc == nullptr ? nullptr : reinterpret_cast<const void*>(dpc->DeferredRoutine));
     if (timer.Period != 0) {
         // It keeps its beat; beats that nobody could take meanwhile are lost.
         const std::uint64_t period = std::uint64_t{timer.Period} * 10'000;
@@ -84,12 +85,14 @@ std::uint64_t timer_due(const LARGE_INTEGER& due) noexcept {
     const std::uint64_t now = current_machine().time();
     if (due.QuadPart < 0) {
         const std::uint64_t wait = std::uint64_t(0) - static_cast<std::uint64_t>(due.QuadPart);
-        return wait > (never - now) / ns_per_tick - 1 ? never - never % ns_per_tick - ns_per_tick : (now / ns_per_tick + wait) * ns_per_tick;
+        return wait > (never - now) / ns_per_tick - 1 ? never - never % ns_per_tick - ns_per_tick
+                                                      : (now / ns_per_tick + wait) * ns_per_tick;
     }
     const std::int64_t since_boot = due.QuadPart - boot_system_time;
     if (since_boot <= 0) return 0;
-    return static_cast<std::uint64_t>(since_boot) > never / ns_per_tick - 1 ? never - never % ns_per_tick - ns_per_tick
-                                                                            : static_cast<std::uint64_t>(since_boot) * ns_per_tick;
+    return static_cast<std::uint64_t>(since_boot) > never / ns_per_tick - 1
+               ? never - never % ns_per_tick - ns_per_tick
+               : static_cast<std::uint64_t>(since_boot) * ns_per_tick;
 }
 
 void insert_timer(KTIMER& timer, const LARGE_INTEGER& due) noexcept {
@@ -124,7 +127,9 @@ VOID NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type) {
     DIRQL_DOOR(KeInitializeTimerEx);
     refuse_set_timer(*Timer);
     const bool synchronization = Type == SynchronizationTimer;
-    initialize_header(Timer->Header, synchronization ? object_type::timer_synchronization : object_type::timer_notification, 0, sizeof(KTIMER));
+    initialize_header(Timer->Header,
+                      synchronization ? object_type::timer_synchronization : object_type::timer_notification, 0,
+                      sizeof(KTIMER));
     Timer->Header.Inserted = 0;
     Timer->DueTime.QuadPart = 0;
     Timer->Dpc = nullptr;
@@ -140,7 +145,9 @@ BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PK
     return was_set;
 }
 
-BOOLEAN NTAPI KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc) { return KeSetTimerEx(Timer, DueTime, 0, Dpc); }
+BOOLEAN NTAPI KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc) {
+    return KeSetTimerEx(Timer, DueTime, 0, Dpc);
+}
 
 // A DPC that the expiration has queued already stays queued, as on Windows.
 BOOLEAN NTAPI KeCancelTimer(PKTIMER Timer) {

@@ -34,8 +34,14 @@ std::uint64_t register_of(const ucontext_t& context, int which) noexcept {
 }
 
 Fault describe(int signal, const siginfo_t& info, const ucontext_t& context) noexcept {
-    Fault fault{signal, exception_record_from_signal(signal, info, context), register_of(context, REG_RIP),
-                register_of(context, REG_RSP), register_of(context, REG_RBP), false, 0, 0};
+    Fault fault{signal,
+                exception_record_from_signal(signal, info, context),
+                register_of(context, REG_RIP),
+                register_of(context, REG_RSP),
+                register_of(context, REG_RBP),
+                false,
+                0,
+                0};
     fault.page_fault = fault.record.ExceptionCode == STATUS_ACCESS_VIOLATION;
     if (fault.page_fault) {
         fault.access = fault.record.ExceptionInformation[0];
@@ -56,8 +62,10 @@ struct StackInUse {
 
 StackInUse stack_in_use(const Processor& processor, std::uint64_t rsp) noexcept {
     const Thread& thread = *processor.current;
-    const StackInUse stacks[] = {{thread.kernel_stack_low, thread.kernel_stack_top}, {processor.dpc_stack_low, processor.dpc_stack_top},
-                                 {processor.trap_stack_low, processor.trap_stack_top}, {thread.user_stack_low, thread.user_stack_top}};
+    const StackInUse stacks[] = {{thread.kernel_stack_low, thread.kernel_stack_top},
+                                 {processor.dpc_stack_low, processor.dpc_stack_top},
+                                 {processor.trap_stack_low, processor.trap_stack_top},
+                                 {thread.user_stack_low, thread.user_stack_top}};
     for (const StackInUse& stack : stacks) {
         if (stack.low != nullptr && inside(rsp, stack.low - page_size, stack.top)) return stack;
     }
@@ -97,7 +105,8 @@ thread_local PendingBugCheck pending_bug_check __attribute__((tls_model("initial
 
 void leave_for_bug_check(Processor& processor, ucontext_t& context, const PendingBugCheck& pending) noexcept {
     pending_bug_check = pending;
-    record_stack(*processor.machine, processor.machine->stop, register_of(context, REG_RIP), register_of(context, REG_RBP));
+    record_stack(*processor.machine, processor.machine->stop, register_of(context, REG_RIP),
+                 register_of(context, REG_RBP));
     const std::uint64_t top = reinterpret_cast<std::uint64_t>(processor.trap_stack_top) & ~std::uint64_t{15};
     context.uc_mcontext.gregs[REG_RSP] = static_cast<greg_t>(top - 8); // as after a call
     context.uc_mcontext.gregs[REG_RBP] = 0;
@@ -108,34 +117,42 @@ bool overflows_stack(const Processor& processor, const Fault& fault, const ucont
     const StackInUse stack = stack_in_use(processor, fault.rsp);
     if (stack.low == nullptr) return !fault.page_fault ? false : true; // the stack pointer itself is wild
     const auto low = reinterpret_cast<std::uint64_t>(stack.low);
-    if (fault.page_fault && inside(fault.address, stack.low - page_size, stack.low) && fault.rsp < low + page_size) return true;
+    if (fault.page_fault && inside(fault.address, stack.low - page_size, stack.low) && fault.rsp < low + page_size)
+        return true;
     return raise_stack_floor(context) < low;
 }
 
 void page_fault_bug_check(Processor& processor, const Fault& fault, Owner owner, ucontext_t& context) noexcept {
     if (processor.irql >= DISPATCH_LEVEL) {
         const bool driver = owner == Owner::driver;
-        leave_for_bug_check(processor, context,
-                            {driver ? std::uint32_t{DRIVER_IRQL_NOT_LESS_OR_EQUAL} : std::uint32_t{IRQL_NOT_LESS_OR_EQUAL},
-                             {fault.address, processor.irql, fault.access, fault.rip},
-                             {.rule = driver ? "a driver touched invalid memory at DISPATCH_LEVEL or above"
-                                             : "the kernel touched invalid memory at DISPATCH_LEVEL or above, on a driver's behalf"},
-                             false});
+        leave_for_bug_check(
+            processor, context,
+            {driver ? std::uint32_t{DRIVER_IRQL_NOT_LESS_OR_EQUAL} : std::uint32_t{IRQL_NOT_LESS_OR_EQUAL},
+             {fault.address, processor.irql, fault.access, fault.rip},
+             {.rule = driver ? "a driver touched invalid memory at DISPATCH_LEVEL or above"
+                             : "the kernel touched invalid memory at DISPATCH_LEVEL or above, on a driver's behalf"},
+             false});
     } else {
         const std::uint64_t access = fault.access == 8 ? 0x10 : fault.access * 2;
         leave_for_bug_check(processor, context,
-                            {PAGE_FAULT_IN_NONPAGED_AREA, {fault.address, access, fault.rip, 0},
-                             {.rule = "invalid system memory was referenced"}, false});
+                            {PAGE_FAULT_IN_NONPAGED_AREA,
+                             {fault.address, access, fault.rip, 0},
+                             {.rule = "invalid system memory was referenced"},
+                             false});
     }
 }
 
-bool in_system_range(std::uint64_t address) noexcept { return address >= halves().system && address != ~std::uint64_t{0}; }
+bool in_system_range(std::uint64_t address) noexcept {
+    return address >= halves().system && address != ~std::uint64_t{0};
+}
 
 void kernel_trap(Processor& processor, const Fault& fault, Owner owner, ucontext_t& context) noexcept {
     if (overflows_stack(processor, fault, context)) {
         leave_for_bug_check(processor, context,
-                            {UNEXPECTED_KERNEL_MODE_TRAP, {8, fault.address, 0, fault.rip},
-                             {.rule = "a kernel stack overflowed"}, false});
+                            {UNEXPECTED_KERNEL_MODE_TRAP,
+                             {8, fault.address, 0, fault.rip},
+                             {.rule = "a kernel stack overflowed"},
+                             false});
     } else if (fault.page_fault && (processor.irql >= DISPATCH_LEVEL || in_system_range(fault.address))) {
         page_fault_bug_check(processor, fault, owner, context);
     } else {
@@ -143,7 +160,9 @@ void kernel_trap(Processor& processor, const Fault& fault, Owner owner, ucontext
     }
 }
 
-bool user_side_handles(const Thread& thread) noexcept { return thread.side == Side::user && thread.user_seh.chain != nullptr; }
+bool user_side_handles(const Thread& thread) noexcept {
+    return thread.side == Side::user && thread.user_seh.chain != nullptr;
+}
 
 void on_fault(int signal, siginfo_t* info, void* data) noexcept {
     auto& context = *static_cast<ucontext_t*>(data);
@@ -160,7 +179,8 @@ void on_fault(int signal, siginfo_t* info, void* data) noexcept {
         return hand_on(signal, info, data, "in application code");
     }
     const Owner owner = owner_of_fault(*processor, fault);
-    if (owner == Owner::host && !overflows_stack(*processor, fault, context)) return hand_on(signal, info, data, "in host code called by a driver");
+    if (owner == Owner::host && !overflows_stack(*processor, fault, context))
+        return hand_on(signal, info, data, "in host code called by a driver");
     kernel_trap(*processor, fault, owner, context);
 }
 
@@ -172,27 +192,35 @@ void on_no_progress(void* data) noexcept {
     if (find_code_range(*processor->machine, register_of(context, REG_RIP)) == nullptr) return;
     const bool raised = processor->irql >= DISPATCH_LEVEL;
     leave_for_bug_check(*processor, context,
-                        {DPC_WATCHDOG_VIOLATION, {processor->in_dpc != 0 ? 0u : 1u, 0, 0, 0},
-                         {.rule = "driver code without preemption points ran longer than the wall-clock budget"}, !raised});
+                        {DPC_WATCHDOG_VIOLATION,
+                         {processor->in_dpc != 0 ? 0u : 1u, 0, 0, 0},
+                         {.rule = "driver code without preemption points ran longer than the wall-clock budget"},
+                         !raised});
 }
 
 } // namespace
 
-ArmedTraps::ArmedTraps(Machine& machine) noexcept { arm_signals({on_fault, on_no_progress}, machine.options.wall_clock_budget); }
+ArmedTraps::ArmedTraps(Machine& machine) noexcept {
+    arm_signals({on_fault, on_no_progress}, machine.options.wall_clock_budget);
+}
 ArmedTraps::~ArmedTraps() { disarm_signals(); }
 
 void unhandled_exception(EXCEPTION_RECORD* record, CONTEXT* context, void*) {
     Processor* processor = current_processor();
     const Thread& thread = *processor->current;
-    const auto code = static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(record->ExceptionCode)));
+    const auto code =
+        static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(record->ExceptionCode)));
     const std::uint64_t address = parameter(record->ExceptionAddress);
     Machine& machine = *processor->machine;
-    if (context != nullptr && machine.stop.frame_count == 0) record_stack(machine, machine.stop, context->Rip, context->Rbp);
+    if (context != nullptr && machine.stop.frame_count == 0)
+        record_stack(machine, machine.stop, context->Rip, context->Rbp);
     const BugCheckDetails details{.rule = "an exception in driver code was not handled"};
     if (processor->in_dpc != 0 || processor->in_interrupt != 0) {
-        bug_check(KMODE_EXCEPTION_NOT_HANDLED, code, address, record->ExceptionInformation[0], record->ExceptionInformation[1], details);
+        bug_check(KMODE_EXCEPTION_NOT_HANDLED, code, address, record->ExceptionInformation[0],
+                  record->ExceptionInformation[1], details);
     }
-    if (thread.is_system == 0) bug_check(SYSTEM_SERVICE_EXCEPTION, code & 0xFFFF'FFFF, address, parameter(context), 0, details);
+    if (thread.is_system == 0)
+        bug_check(SYSTEM_SERVICE_EXCEPTION, code & 0xFFFF'FFFF, address, parameter(context), 0, details);
     bug_check(SYSTEM_THREAD_EXCEPTION_NOT_HANDLED, code, address, parameter(record), parameter(context), details);
 }
 

@@ -66,7 +66,9 @@ NTSTATUS take_all(const PKWAIT_BLOCK blocks, ULONG count, Thread& thread) noexce
 bool mutant_exhausted(const WaitRequest& request, const Thread& thread) noexcept {
     for (ULONG i = 0; i < request.count; ++i) {
         const DISPATCHER_HEADER& header = header_of(request.objects[i]);
-        if (header.Type == object_type::mutant && header.SignalState == static_cast<LONG>(MINLONG) && mutant_owned_by(header, thread)) return true;
+        if (header.Type == object_type::mutant && header.SignalState == static_cast<LONG>(MINLONG) &&
+            mutant_owned_by(header, thread))
+            return true;
     }
     return false;
 }
@@ -74,7 +76,8 @@ bool mutant_exhausted(const WaitRequest& request, const Thread& thread) noexcept
 // STATUS_PENDING when the thread must block.
 NTSTATUS try_satisfy(const WaitRequest& request, Thread& thread) noexcept {
     if (request.type == WaitAll) {
-        return all_satisfiable(request.blocks, request.count, thread) ? take_all(request.blocks, request.count, thread) : STATUS_PENDING;
+        return all_satisfiable(request.blocks, request.count, thread) ? take_all(request.blocks, request.count, thread)
+                                                                      : STATUS_PENDING;
     }
     for (ULONG i = 0; i < request.count; ++i) {
         DISPATCHER_HEADER& header = header_of(request.objects[i]);
@@ -96,7 +99,8 @@ void fill_blocks(const WaitRequest& request, Thread& thread) noexcept {
 }
 
 void link_blocks(const WaitRequest& request, Thread& thread) noexcept {
-    for (ULONG i = 0; i < request.count; ++i) InsertTailList(&header_of(request.objects[i]).WaitListHead, &request.blocks[i].WaitListEntry);
+    for (ULONG i = 0; i < request.count; ++i)
+        InsertTailList(&header_of(request.objects[i]).WaitListHead, &request.blocks[i].WaitListEntry);
     thread.wait_blocks = request.blocks;
     thread.wait_count = static_cast<std::uint8_t>(request.count);
     thread.wait_type = static_cast<std::uint8_t>(request.type);
@@ -136,8 +140,9 @@ NTSTATUS block(const WaitRequest& request, Thread& thread) noexcept {
     thread.wait_alertable = request.alertable;
     thread.wait_reason = static_cast<std::uint8_t>(request.reason);
     DIRQL_TRACE(wait_begin, .object = request.count == 0 ? nullptr : request.objects[0],
-                .major = request.count == 0 ? UCHAR{0} : header_of(request.objects[0]).Type, .minor = static_cast<std::uint8_t>(request.type),
-                .code = request.count, .value = thread.wait_timer_used == 0 ? 0 : thread.wait_timer.DueTime.QuadPart * ns_per_tick);
+                .major = request.count == 0 ? UCHAR{0} : header_of(request.objects[0]).Type,
+                .minor = static_cast<std::uint8_t>(request.type), .code = request.count,
+                .value = thread.wait_timer_used == 0 ? 0 : thread.wait_timer.DueTime.QuadPart * ns_per_tick);
     swap_context();
     DIRQL_TRACE(wait_end, .status = thread.wait_status);
     return thread.wait_status;
@@ -189,18 +194,21 @@ NTSTATUS wait(WaitRequest request) {
 void check_may_wait(const void* object, const LARGE_INTEGER* timeout) noexcept {
     Processor& processor = *current_processor();
     const KIRQL level = level_of_caller();
-    if (level <= APC_LEVEL) [[likely]] return;
+    if (level <= APC_LEVEL) [[likely]]
+        return;
     if (level == DISPATCH_LEVEL && timeout != nullptr && timeout->QuadPart == 0) return;
     if (processor.in_dpc != 0) switch_from_dpc(processor);
     bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x3B, level, parameter(object), parameter(timeout),
-              {.rule = "a wait needs IRQL <= APC_LEVEL, or DISPATCH_LEVEL with a time-out of zero", .document = wait_document});
+              {.rule = "a wait needs IRQL <= APC_LEVEL, or DISPATCH_LEVEL with a time-out of zero",
+               .document = wait_document});
 }
 
 void check_waitable(const void* object) noexcept {
     const UCHAR type = static_cast<const DISPATCHER_HEADER*>(object)->Type & 0x7F;
     if (type <= object_type::timer_synchronization && type != 7) return;
     bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x3C, parameter(object), type, 0,
-              {.rule = "a wait names an object that is not a dispatcher object, or was never initialised", .document = wait_document});
+              {.rule = "a wait names an object that is not a dispatcher object, or was never initialised",
+               .document = wait_document});
 }
 
 } // namespace
@@ -233,7 +241,9 @@ void wake_waiters(DISPATCHER_HEADER& header, KPRIORITY increment) noexcept {
             if (take(header, thread) == STATUS_ABANDONED) status += STATUS_ABANDONED_WAIT_0;
         }
         // A thread may wait for one object twice; its next block must not be the one we hold.
-        while (entry != &header.WaitListHead && CONTAINING_RECORD(entry, KWAIT_BLOCK, WaitListEntry)->Thread == block->Thread) entry = entry->Flink;
+        while (entry != &header.WaitListHead &&
+               CONTAINING_RECORD(entry, KWAIT_BLOCK, WaitListEntry)->Thread == block->Thread)
+            entry = entry->Flink;
         end_wait(thread, status, increment);
     }
 }
@@ -254,7 +264,8 @@ void end_signal(bool wait_follows) noexcept {
     Thread& self = *processor->current;
     if (level_of_caller() > APC_LEVEL) {
         bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00020016, processor->irql, APC_LEVEL, 0,
-                  {.rule = "an object was signalled with Wait = TRUE above APC_LEVEL", .document = "KeSetEvent function (wdm.h)"});
+                  {.rule = "an object was signalled with Wait = TRUE above APC_LEVEL",
+                   .document = "KeSetEvent function (wdm.h)"});
     }
     if (self.wait_next == 0) self.wait_irql = raise_irql(processor, DISPATCH_LEVEL);
     self.wait_next = 1;
@@ -271,7 +282,8 @@ NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPRO
     DIRQL_DOOR(KeWaitForSingleObject);
     check_may_wait(Object, Timeout);
     check_waitable(Object);
-    return wait({1, &Object, WaitAny, WaitReason, WaitMode, Alertable != FALSE, Timeout, current_thread()->own_wait_blocks});
+    return wait(
+        {1, &Object, WaitAny, WaitReason, WaitMode, Alertable != FALSE, Timeout, current_thread()->own_wait_blocks});
 }
 
 NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE WaitType, KWAIT_REASON WaitReason,
@@ -281,8 +293,9 @@ NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE W
     const ULONG most = WaitBlockArray == nullptr ? THREAD_WAIT_OBJECTS : MAXIMUM_WAIT_OBJECTS;
     if (Count > most) {
         bug_check(MAXIMUM_WAIT_OBJECTS_EXCEEDED, 0, 0, 0, 0,
-                  {.rule = WaitBlockArray == nullptr ? "more than THREAD_WAIT_OBJECTS objects were waited for without wait blocks"
-                                                     : "more than MAXIMUM_WAIT_OBJECTS objects were waited for",
+                  {.rule = WaitBlockArray == nullptr
+                               ? "more than THREAD_WAIT_OBJECTS objects were waited for without wait blocks"
+                               : "more than MAXIMUM_WAIT_OBJECTS objects were waited for",
                    .document = "KeWaitForMultipleObjects function (wdm.h)"});
     }
     for (ULONG i = 0; i < Count; ++i) check_waitable(Object[i]);
@@ -298,7 +311,8 @@ NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOLEAN Alertabl
         yield_turn();
         return STATUS_SUCCESS;
     }
-    const NTSTATUS status = wait({0, nullptr, WaitAny, DelayExecution, WaitMode, Alertable != FALSE, Interval, current_thread()->own_wait_blocks});
+    const NTSTATUS status = wait({0, nullptr, WaitAny, DelayExecution, WaitMode, Alertable != FALSE, Interval,
+                                  current_thread()->own_wait_blocks});
     return status == STATUS_TIMEOUT ? STATUS_SUCCESS : status;
 }
 }

@@ -35,7 +35,8 @@ struct Script {
     void queue(ke::Thread& thread, char name) {
         Entry& entry = entries.emplace_back(Entry{{}, this, name});
         const bool special = name >= 'A' && name <= 'Z';
-        ke::initialize_apc(entry.apc, thread, kernel_routine, nullptr, special ? nullptr : normal_routine, KernelMode, &entry);
+        ke::initialize_apc(entry.apc, thread, kernel_routine, nullptr, special ? nullptr : normal_routine, KernelMode,
+                           &entry);
         REQUIRE(ke::insert_apc(entry.apc, special ? nullptr : &entry, nullptr, 0));
         ke::reschedule_if_asked();
     }
@@ -264,20 +265,21 @@ TEST_CASE("an alertable user-mode wait ends for a user APC, queued before it or 
     Event unset, ready;
     const auto nothing = [](PKAPC, ke::NormalRoutine*, PVOID*, PVOID*, PVOID*) {};
     const auto user = [](PVOID, PVOID, PVOID) {};
-    check_finished(kernel.run({[&] {
-                                   waiter = ke::current_thread();
-                                   ke::initialize_apc(apc, *waiter, nothing, nullptr, user, UserMode, nullptr);
-                                   if (before) ke::insert_apc(apc, nullptr, nullptr, 0);
-                                   ready.set();
-                                   LARGE_INTEGER timeout = relative_us(1000);
-                                   CHECK(KeWaitForSingleObject(&unset, UserRequest, KernelMode, TRUE, &timeout) == STATUS_TIMEOUT);
-                                   CHECK(KeWaitForSingleObject(&unset, UserRequest, UserMode, FALSE, &timeout) == STATUS_TIMEOUT);
-                                   CHECK(KeWaitForSingleObject(&unset, UserRequest, UserMode, TRUE, &timeout) == STATUS_USER_APC);
-                                   ke::remove_apc(apc);
-                               },
-                               [&] {
-                                   wait(&ready);
-                                   sleep_us(2500);
-                                   if (!before) ke::insert_apc(apc, nullptr, nullptr, 0);
-                               }}));
+    check_finished(
+        kernel.run({[&] {
+                        waiter = ke::current_thread();
+                        ke::initialize_apc(apc, *waiter, nothing, nullptr, user, UserMode, nullptr);
+                        if (before) ke::insert_apc(apc, nullptr, nullptr, 0);
+                        ready.set();
+                        LARGE_INTEGER timeout = relative_us(1000);
+                        CHECK(KeWaitForSingleObject(&unset, UserRequest, KernelMode, TRUE, &timeout) == STATUS_TIMEOUT);
+                        CHECK(KeWaitForSingleObject(&unset, UserRequest, UserMode, FALSE, &timeout) == STATUS_TIMEOUT);
+                        CHECK(KeWaitForSingleObject(&unset, UserRequest, UserMode, TRUE, &timeout) == STATUS_USER_APC);
+                        ke::remove_apc(apc);
+                    },
+                    [&] {
+                        wait(&ready);
+                        sleep_us(2500);
+                        if (!before) ke::insert_apc(apc, nullptr, nullptr, 0);
+                    }}));
 }

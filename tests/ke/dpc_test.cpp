@@ -85,7 +85,8 @@ TEST_CASE("a DPC is taken from the queue, from every place in it", "[ke][dpc]") 
 
 TEST_CASE("a DPC runs on its target processor", "[ke][dpc]") {
     for (const bool busy : {false, true}) {
-        for (const KDPC_IMPORTANCE importance : {LowImportance, MediumImportance, MediumHighImportance, HighImportance}) {
+        for (const KDPC_IMPORTANCE importance :
+             {LowImportance, MediumImportance, MediumHighImportance, HighImportance}) {
             KernelFixture kernel({}, shape(4, 2));
             std::string order;
             Call call(order, 'x');
@@ -173,7 +174,8 @@ TEST_CASE("a thread that spins for what a DPC, a timer or another processor does
                                    },
                                    [&] {
                                        KeInitializeDpc(&by_target.dpc, Flag::raise, &by_target);
-                                       KeSetTargetProcessorDpc(&by_target.dpc, static_cast<CCHAR>(options.processors - 1));
+                                       KeSetTargetProcessorDpc(&by_target.dpc,
+                                                               static_cast<CCHAR>(options.processors - 1));
                                        KeInsertQueueDpc(&by_target.dpc, nullptr, nullptr);
                                        work(300);
                                        by_thread = 1;
@@ -206,10 +208,14 @@ TEST_CASE("a DPC that spins for a timer gets it from another processor", "[ke][d
         KTIMER timer;
         volatile int rung = 0;
     } pair;
-    KeInitializeDpc(&pair.spinner, [](PKDPC, PVOID context, PVOID, PVOID) {
-        while (static_cast<Pair*>(context)->rung == 0) work(1);
-    }, &pair);
-    KeInitializeDpc(&pair.ringer, [](PKDPC, PVOID context, PVOID, PVOID) { static_cast<Pair*>(context)->rung = 1; }, &pair);
+    KeInitializeDpc(
+        &pair.spinner,
+        [](PKDPC, PVOID context, PVOID, PVOID) {
+            while (static_cast<Pair*>(context)->rung == 0) work(1);
+        },
+        &pair);
+    KeInitializeDpc(
+        &pair.ringer, [](PKDPC, PVOID context, PVOID, PVOID) { static_cast<Pair*>(context)->rung = 1; }, &pair);
     check_finished(kernel.run([&] {
         KeInitializeTimer(&pair.timer);
         KeSetTimer(&pair.timer, relative_us(300), &pair.ringer);
@@ -226,11 +232,15 @@ TEST_CASE("DPCs without end use up their allotment: bug check 0x133", "[ke][dpc]
     KernelFixture kernel({}, options);
     const ke::Stop stop = kernel.run([&] {
         if (loops) {
-            KeInitializeDpc(&dpc, [](PKDPC, PVOID, PVOID, PVOID) {
-                for (;;) work(1);
-            }, nullptr);
+            KeInitializeDpc(
+                &dpc,
+                [](PKDPC, PVOID, PVOID, PVOID) {
+                    for (;;) work(1);
+                },
+                nullptr);
         } else {
-            KeInitializeDpc(&dpc, [](PKDPC self, PVOID, PVOID, PVOID) { KeInsertQueueDpc(self, nullptr, nullptr); }, nullptr);
+            KeInitializeDpc(
+                &dpc, [](PKDPC self, PVOID, PVOID, PVOID) { KeInsertQueueDpc(self, nullptr, nullptr); }, nullptr);
         }
         KeInsertQueueDpc(&dpc, nullptr, nullptr);
     });
@@ -247,10 +257,13 @@ TEST_CASE("a DPC that lowers the level and lets a thread in is bug check 0xB8", 
                                       },
                                       [&] {
                                           sleep_us(100);
-                                          KeInitializeDpc(&dpc, [](PKDPC, PVOID event, PVOID, PVOID) {
-                                              KeSetEvent(static_cast<PKEVENT>(event), 0, FALSE);
-                                              KeLowerIrql(PASSIVE_LEVEL);
-                                          }, &go);
+                                          KeInitializeDpc(
+                                              &dpc,
+                                              [](PKDPC, PVOID event, PVOID, PVOID) {
+                                                  KeSetEvent(static_cast<PKEVENT>(event), 0, FALSE);
+                                                  KeLowerIrql(PASSIVE_LEVEL);
+                                              },
+                                              &go);
                                           KeInsertQueueDpc(&dpc, nullptr, nullptr);
                                       }});
     check_bug_check(stop, ATTEMPTED_SWITCH_FROM_DPC);

@@ -14,7 +14,8 @@ TEST_CASE("the same seed gives the same run, 100 times", "[ke][executor]") {
 }
 
 TEST_CASE("and so it does with any number of processors", "[ke][executor]") {
-    for (const unsigned processors : {2u, 3u, 16u, 64u}) CHECK(race(shape(processors, 5)) == race(shape(processors, 5)));
+    for (const unsigned processors : {2u, 3u, 16u, 64u})
+        CHECK(race(shape(processors, 5)) == race(shape(processors, 5)));
 }
 
 TEST_CASE("different seeds give different runs", "[ke][executor]") {
@@ -88,7 +89,8 @@ TEST_CASE("what still can end is no stall: a timer an hour away", "[ke][executor
     KDPC dpc;
     check_finished(kernel.run([&] {
         KeInitializeTimer(&timer);
-        KeInitializeDpc(&dpc, [](PKDPC, PVOID context, PVOID, PVOID) { static_cast<Event*>(context)->set(); }, &event);
+        KeInitializeDpc(
+            &dpc, [](PKDPC, PVOID context, PVOID, PVOID) { static_cast<Event*>(context)->set(); }, &event);
         KeSetTimer(&timer, relative_us(std::int64_t{3600} * 1'000'000), &dpc);
         wait(&event);
     }));

@@ -79,14 +79,16 @@ TEST_CASE("an exception that leaves a thread's body reaches the caller of run", 
     CHECK_THROWS_AS(kernel.run([] {
         sleep_us(10);
         throw std::out_of_range("body");
-    }), std::out_of_range);
+    }),
+                    std::out_of_range);
     check_finished(kernel.run([] { sleep_us(1); })); // the machine goes on
 }
 
 TEST_CASE("so does one of an application thread", "[ke][fiber]") {
     KernelFixture kernel;
     ke::Process& process = kernel.create_process();
-    CHECK_THROWS_AS(kernel.run_as_application(process, [] { throw std::out_of_range("application"); }), std::out_of_range);
+    CHECK_THROWS_AS(kernel.run_as_application(process, [] { throw std::out_of_range("application"); }),
+                    std::out_of_range);
 }
 
 TEST_CASE("floating-point registers and stack contents survive switches", "[ke][fiber]") {

@@ -85,7 +85,8 @@ TEST_CASE("requests wait while the level is raised; then DPC, thread of higher p
                                        stay_on(0);
                                        sleep_us(100);
                                        KeInitializeDpc(&trace->dpc, note_dpc, trace.get());
-                                       ke::initialize_apc(trace->apc, *ke::current_thread(), note_apc, nullptr, nullptr, KernelMode, nullptr);
+                                       ke::initialize_apc(trace->apc, *ke::current_thread(), note_apc, nullptr, nullptr,
+                                                          KernelMode, nullptr);
                                        KIRQL old;
                                        KeRaiseIrql(DISPATCH_LEVEL, &old);
                                        ke::insert_apc(trace->apc, trace.get(), nullptr, 0);

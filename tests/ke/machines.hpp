@@ -57,8 +57,10 @@ inline void sleep_us(std::int64_t us) {
     KeDelayExecutionThread(KernelMode, FALSE, &time);
 }
 
-inline NTSTATUS wait_many(std::vector<void*> objects, WAIT_TYPE type, LARGE_INTEGER* timeout = nullptr, KWAIT_BLOCK* blocks = nullptr) {
-    return KeWaitForMultipleObjects(static_cast<ULONG>(objects.size()), objects.data(), type, Executive, KernelMode, FALSE, timeout, blocks);
+inline NTSTATUS wait_many(std::vector<void*> objects, WAIT_TYPE type, LARGE_INTEGER* timeout = nullptr,
+                          KWAIT_BLOCK* blocks = nullptr) {
+    return KeWaitForMultipleObjects(static_cast<ULONG>(objects.size()), objects.data(), type, Executive, KernelMode,
+                                    FALSE, timeout, blocks);
 }
 
 // The machine's time as of now, ns.
@@ -95,7 +97,8 @@ struct Event : KEVENT {
 
 inline void check_finished(const ke::Stop& stop) {
     CHECK(stop.kind == ke::StopKind::none);
-    if (stop.kind != ke::StopKind::none) FAIL_CHECK("stopped: code 0x" << std::hex << stop.code << ": " << (stop.rule ? stop.rule : ""));
+    if (stop.kind != ke::StopKind::none)
+        FAIL_CHECK("stopped: code 0x" << std::hex << stop.code << ": " << (stop.rule ? stop.rule : ""));
 }
 
 inline void check_bug_check(const ke::Stop& stop, std::uint32_t code, std::uint64_t first = 0) {

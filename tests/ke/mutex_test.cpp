@@ -3,7 +3,6 @@
 
 #include "ke/mutant.hpp"
 
-
 using namespace ke_test;
 
 namespace {

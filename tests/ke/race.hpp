@@ -28,7 +28,8 @@ inline Steps race(const ke::MachineOptions& options) {
                 work(100 * static_cast<unsigned>(who));
                 if (i % 3 == 0) event.set();
                 if (i % 3 == 1) (void)wait_us(&event, 40);
-                if (i % 3 == 2 && wait_us(&semaphore, 10) == STATUS_SUCCESS) KeReleaseSemaphore(&semaphore, 1, 1, FALSE);
+                if (i % 3 == 2 && wait_us(&semaphore, 10) == STATUS_SUCCESS)
+                    KeReleaseSemaphore(&semaphore, 1, 1, FALSE);
                 step();
                 if (i % 4 == who % 4) sleep_us(15);
             }

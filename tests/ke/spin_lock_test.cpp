@@ -62,12 +62,15 @@ TEST_CASE("threads and DPCs share a lock", "[ke][spin_lock]") {
         Bodies bodies;
         for (unsigned number = 0; number < options.processors; ++number) {
             bodies.push_back([&, number] {
-                KeInitializeDpc(&dpcs[number], [](PKDPC, PVOID context, PVOID, PVOID) {
-                    auto& shared = *static_cast<Guarded*>(context);
-                    KeAcquireSpinLockAtDpcLevel(&shared.lock);
-                    shared.enter();
-                    KeReleaseSpinLockFromDpcLevel(&shared.lock);
-                }, &guarded);
+                KeInitializeDpc(
+                    &dpcs[number],
+                    [](PKDPC, PVOID context, PVOID, PVOID) {
+                        auto& shared = *static_cast<Guarded*>(context);
+                        KeAcquireSpinLockAtDpcLevel(&shared.lock);
+                        shared.enter();
+                        KeReleaseSpinLockFromDpcLevel(&shared.lock);
+                    },
+                    &guarded);
                 KeSetImportanceDpc(&dpcs[number], HighImportance);
                 KeSetTargetProcessorDpc(&dpcs[number], static_cast<CCHAR>((number + 1) % options.processors));
                 for (int i = 0; i < 10; ++i) {

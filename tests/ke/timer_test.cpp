@@ -10,7 +10,9 @@ namespace {
 
 struct Timer : KTIMER {
     explicit Timer(TIMER_TYPE type = NotificationTimer) { KeInitializeTimerEx(this, type); }
-    BOOLEAN set(std::int64_t us, PKDPC dpc = nullptr, LONG period_ms = 0) { return KeSetTimerEx(this, relative_us(us), period_ms, dpc); }
+    BOOLEAN set(std::int64_t us, PKDPC dpc = nullptr, LONG period_ms = 0) {
+        return KeSetTimerEx(this, relative_us(us), period_ms, dpc);
+    }
 };
 
 struct Bell : KDPC {
@@ -206,15 +208,18 @@ TEST_CASE("a timer's DPC may free and set the timer", "[ke][timer]") {
         int left = 5;
         Event over;
     } chain;
-    KeInitializeDpc(&chain.dpc, [](PKDPC, PVOID context, PVOID, PVOID) {
-        auto& self = *static_cast<Chain*>(context);
-        self.timer = std::make_unique<Timer>();
-        if (--self.left == 0) {
-            self.over.set();
-        } else {
-            self.timer->set(10, &self.dpc);
-        }
-    }, &chain);
+    KeInitializeDpc(
+        &chain.dpc,
+        [](PKDPC, PVOID context, PVOID, PVOID) {
+            auto& self = *static_cast<Chain*>(context);
+            self.timer = std::make_unique<Timer>();
+            if (--self.left == 0) {
+                self.over.set();
+            } else {
+                self.timer->set(10, &self.dpc);
+            }
+        },
+        &chain);
     check_finished(kernel.run([&] {
         chain.timer = std::make_unique<Timer>();
         chain.timer->set(10, &chain.dpc);

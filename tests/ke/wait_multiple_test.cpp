@@ -190,7 +190,8 @@ TEST_CASE("too many objects are bug check 0xC", "[ke][wait]") {
     static KWAIT_BLOCK blocks[65];
     std::fill(std::begin(objects), std::end(objects), &event);
     const ke::Stop stop = kernel.run([&] {
-        KeWaitForMultipleObjects(with_blocks ? 65 : 4, objects, WaitAny, Executive, KernelMode, FALSE, nullptr, with_blocks ? blocks : nullptr);
+        KeWaitForMultipleObjects(with_blocks ? 65 : 4, objects, WaitAny, Executive, KernelMode, FALSE, nullptr,
+                                 with_blocks ? blocks : nullptr);
     });
     check_bug_check(stop, MAXIMUM_WAIT_OBJECTS_EXCEEDED);
 }

@@ -125,7 +125,8 @@ TEST_CASE("a semaphore's limit raises and changes nothing", "[ke][wait]") {
         KSEMAPHORE semaphore;
         KeInitializeSemaphore(&semaphore, 1, 3);
         const LONG adjustment = GENERATE_REF(values<LONG>({3, MAXLONG, -1}));
-        CHECK(test::status_raised_by([&] { KeReleaseSemaphore(&semaphore, 0, adjustment, FALSE); }) == STATUS_SEMAPHORE_LIMIT_EXCEEDED);
+        CHECK(test::status_raised_by([&] { KeReleaseSemaphore(&semaphore, 0, adjustment, FALSE); }) ==
+              STATUS_SEMAPHORE_LIMIT_EXCEEDED);
         CHECK(KeReadStateSemaphore(&semaphore) == 1);
         CHECK(KeGetCurrentIrql() == PASSIVE_LEVEL);
         CHECK(KeReleaseSemaphore(&semaphore, 0, 2, FALSE) == 1);
@@ -237,11 +238,14 @@ TEST_CASE("waits above APC_LEVEL: only to test, else bug checks", "[ke][wait]") 
     SECTION("nor in a DPC") {
         KDPC dpc;
         const ke::Stop stop = kernel.run([&] {
-            KeInitializeDpc(&dpc, [](PKDPC, PVOID, PVOID, PVOID) {
-                KEVENT event;
-                KeInitializeEvent(&event, NotificationEvent, FALSE);
-                wait(&event);
-            }, nullptr);
+            KeInitializeDpc(
+                &dpc,
+                [](PKDPC, PVOID, PVOID, PVOID) {
+                    KEVENT event;
+                    KeInitializeEvent(&event, NotificationEvent, FALSE);
+                    wait(&event);
+                },
+                nullptr);
             KeInsertQueueDpc(&dpc, nullptr, nullptr);
         });
         check_bug_check(stop, ATTEMPTED_SWITCH_FROM_DPC);

@@ -32,7 +32,8 @@ static PVOID StartRacer(const char* Name) {
     HANDLE Handle = NULL;
     PVOID Thread = NULL;
 
-    if (!NT_SUCCESS(PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, Racer, (PVOID)Name))) return NULL;
+    if (!NT_SUCCESS(PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, Racer, (PVOID)Name)))
+        return NULL;
     ObReferenceObjectByHandle(Handle, SYNCHRONIZE, *PsThreadType, KernelMode, &Thread, NULL);
     ZwClose(Handle);
     return Thread;

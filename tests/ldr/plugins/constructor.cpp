@@ -1,6 +1,6 @@
-extern int DbgPrint(const char *, ...);
+extern int DbgPrint(const char*, ...);
 struct Announcer {
     Announcer() { DbgPrint("constructed"); }
 };
 static Announcer announcer;
-extern "C" int DriverEntry(void *) { return 0; }
+extern "C" int DriverEntry(void*) { return 0; }

@@ -2,17 +2,17 @@
    The test passes a `struct view` where the kernel passes a driver object. */
 #include "view.h"
 
-extern int DbgPrint(const char *, ...);
-extern int *KeFeatureBits;
+extern int DbgPrint(const char*, ...);
+extern int* KeFeatureBits;
 extern int AbsentByChoice(void) __attribute__((weak));
 
 static int calls = 5;
 static int zeroed[3000];
-static const char *greeting = "hello";
-static int (*const print_constant)(const char *, ...) = DbgPrint;
-static int (*print_variable)(const char *, ...) = DbgPrint;
+static const char* greeting = "hello";
+static int (*const print_constant)(const char*, ...) = DbgPrint;
+static int (*print_variable)(const char*, ...) = DbgPrint;
 static const int primes[] = {2, 3, 5, 7};
-static const int *const third_prime = &primes[2];
+static const int* const third_prime = &primes[2];
 
 static int bump(void) {
     zeroed[2999]++;
@@ -21,8 +21,8 @@ static int bump(void) {
 
 static int (*const operations[])(void) = {bump};
 
-int DriverEntry(void *driver_object, void *registry_path) {
-    struct view *view = driver_object;
+int DriverEntry(void* driver_object, void* registry_path) {
+    struct view* view = driver_object;
     view->calls = &calls;
     view->last_zeroed = &zeroed[2999];
     view->constant = &primes[0];

@@ -12,6 +12,4 @@ __attribute__((noinline)) static int dispatch(int length) {
     return status + 1;
 }
 
-int DriverEntry(void) {
-    return 1 + dispatch(3); /* LINE: DriverEntry */
-}
+int DriverEntry(void) { return 1 + dispatch(3); /* LINE: DriverEntry */ }

@@ -1,7 +1,7 @@
 extern int IoNoSuchRoutine(void);
 extern int ExMissing(void);
-extern int printf(const char *, ...);
-extern int *KeAbsentVariable;
+extern int printf(const char*, ...);
+extern int* KeAbsentVariable;
 extern int AbsentByChoice(void) __attribute__((weak));
 
 int DriverEntry(void) {

@@ -1,9 +1,9 @@
 #pragma once
 
 struct view {
-    int *calls;
-    int *last_zeroed;
-    const int *constant;
+    int* calls;
+    int* last_zeroed;
+    const int* constant;
     int (*bump)(void);
     int third_prime;
     int feature_bits;
