@@ -15,7 +15,7 @@ namespace dirql::ps {
 namespace {
 
 constexpr ACCESS_MASK all_access = STANDARD_RIGHTS_REQUIRED | SYNCHRONIZE | 0xFFFF;
-constexpr std::size_t default_user_stack = ke::sanitizer::slow_build ? 1 << 20 : 256 << 10;
+constexpr std::size_t default_user_stack = ke::sanitizer::slow_build ? 512 << 10 : 256 << 10; // 64 of them fit an arena
 
 // The last reference of a thread may go at DISPATCH_LEVEL; nothing here waits.
 void destroy_thread(void* body) noexcept {
