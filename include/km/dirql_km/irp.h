@@ -2,6 +2,7 @@
 #pragma once
 
 #include <dirql_km/io_stack_location.h>
+#include <ntstatus.h>
 
 typedef struct DECLSPEC_ALIGN(MEMORY_ALLOCATION_ALIGNMENT) _IRP {
     CSHORT Type;
