@@ -9,8 +9,11 @@
 
 #include <cstdlib>
 #include <fcntl.h>
+#include <fstream>
+#include <map>
 #include <spawn.h>
 #include <stdexcept>
+#include <string>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,7 +32,8 @@ void set_iterations(benchmark::internal::Benchmark* benchmark) {
 template <class Loop>
 void in_application(benchmark::State& state, std::initializer_list<const char*> drivers, const char* device,
                     Loop loop) {
-    dirql::Machine machine({.run_budget = std::chrono::hours(24 * 365)});
+    constexpr auto year = std::chrono::hours(24 * 365);
+    dirql::Machine machine({.run_budget = year, .busy_budget = year});
     for (const char* driver : drivers) machine.load(std::filesystem::path(driver)).value();
     const dirql::Outcome outcome = machine.run([&](dirql::Process& process) {
         dirql::File file = process.open(device).value();
@@ -141,8 +145,23 @@ void linux_spawn_true(benchmark::State& state) {
     }
 }
 
-void add(const char* name, benchmark::internal::Function* function) {
-    set_iterations(benchmark::RegisterBenchmark(name, function));
+// Instructions for one iteration, counted by whoever runs this: a file of lines `name count`.
+std::map<std::string, double> counted_instructions() {
+    std::map<std::string, double> counts;
+    const char* path = std::getenv("DIRQL_BENCH_INSTRUCTIONS");
+    std::ifstream file(path != nullptr ? path : "");
+    std::string name;
+    for (double count; file >> name >> count;) counts[name] = count;
+    return counts;
+}
+
+void add(const std::string& name, benchmark::internal::Function* function) {
+    static const std::map<std::string, double> counts = counted_instructions();
+    const auto count = counts.find(name);
+    set_iterations(benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+        function(state);
+        if (count != counts.end()) state.counters["instructions"] = count->second;
+    }));
 }
 
 } // namespace
