@@ -30,10 +30,13 @@ struct MachineOptions {
     unsigned processors = 1;                              ///< 1 to 64
     std::size_t physical_memory = std::size_t{256} << 20; ///< bytes, up to 1 GiB
     bool trace = false;                                   ///< record events from the start, see Machine::trace
-    /// How long one call into a driver may take before the machine stops with a stall or, at DISPATCH_LEVEL, bug check 0x133.
+    /// How long a driver may run on, from the system service, work item or DPC that it works for or from its last wait, before
+    /// the machine stops with a stall or, at DISPATCH_LEVEL, bug check 0x133.
     std::chrono::nanoseconds callout_budget = std::chrono::seconds(5);
     /// How much time may pass in one run.
     std::chrono::nanoseconds run_budget = std::chrono::hours(1);
+    /// The same without the time in which all processors rest: work that wakes itself forever ends in a stall.
+    std::chrono::nanoseconds busy_budget = std::chrono::minutes(1);
     /// Host CPU time that driver code without preemption points may take.
     std::chrono::nanoseconds wall_clock_budget = std::chrono::seconds(10);
     /// Told of debug output as it comes; Machine::debug_output keeps it in any case.

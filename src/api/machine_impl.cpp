@@ -25,6 +25,7 @@ ke::MachineOptions kernel_options(const MachineOptions& options) {
     kernel.physical_memory = options.physical_memory;
     kernel.callout_budget = static_cast<std::uint64_t>(options.callout_budget.count());
     kernel.run_budget = static_cast<std::uint64_t>(options.run_budget.count());
+    kernel.busy_budget = static_cast<std::uint64_t>(options.busy_budget.count());
     kernel.wall_clock_budget = static_cast<std::uint64_t>(options.wall_clock_budget.count());
     return kernel;
 }

@@ -74,9 +74,9 @@ private:
         if (stop_.code == ATTEMPTED_SWITCH_FROM_DPC) return dpc_routine(p[1]);
         if (stop_.code != DRIVER_VERIFIER_IOMANAGER_VIOLATION) return 0;
         constexpr std::uint64_t irql_left_raised = 0x05;
-        constexpr std::array<std::uint64_t, 3> pending_and_status = {0x23D, 0x23E, 0x300};
+        constexpr std::array<std::uint64_t, 4> returned_wrongly = {0x225, 0x226, 0x23D, 0x23E};
         if (p[0] == irql_left_raised) return dispatch_routine();
-        return std::ranges::find(pending_and_status, p[0]) != pending_and_status.end() ? p[1] : 0;
+        return std::ranges::find(returned_wrongly, p[0]) != returned_wrongly.end() ? p[1] : 0;
     }
 
     // What a driver left behind when it was unloaded, say.

@@ -67,8 +67,6 @@ void become_idle(WorkQueues& queues, Worker& self) noexcept {
 }
 
 [[noreturn]] void worker_loop(Worker& self) noexcept {
-    // Each item has a budget of its own, not the thread as a whole.
-    ke::leave_callout(ke::current_processor(), 0);
     WorkQueues& queues = current_queues();
     for (;;) {
         KPRIORITY priority;
@@ -76,6 +74,7 @@ void become_idle(WorkQueues& queues, Worker& self) noexcept {
         if (item == nullptr && (item = take_waiting(queues, priority)) != nullptr)
             take_priority(*self.thread, priority);
         if (item != nullptr) {
+            ke::begin_work(ke::current_processor()); // each item has a budget of its own
             run_item(self, item);
         } else {
             become_idle(queues, self);

@@ -11,21 +11,6 @@ namespace {
 constexpr const char* call_document = "IofCallDriver function (wdm.h)";
 constexpr const char* pending_document = "DRIVER_DISPATCH callback function (wdm.h)";
 
-// The thread's calls under way. Kept in the SEH door state, so that an exception that skips a call drops its frame too.
-CallFrame* innermost_call(const ke::Thread& thread) noexcept {
-    return reinterpret_cast<CallFrame*>(thread.seh.door_state);
-}
-void set_innermost_call(ke::Thread& thread, CallFrame* frame) noexcept {
-    thread.seh.door_state = reinterpret_cast<std::uint64_t>(frame);
-}
-
-bool still_under_way(const ke::Thread& thread, const CallFrame* frame) noexcept {
-    for (const CallFrame* f = innermost_call(thread); f != nullptr; f = f->thread_outer) {
-        if (f == frame) return true;
-    }
-    return false;
-}
-
 [[noreturn, gnu::cold]] void bad_call(PDEVICE_OBJECT device, PIRP irp) noexcept {
     if (irp->Type != IO_TYPE_IRP) {
         ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x03, ke::parameter(irp), 0, 0,
@@ -38,10 +23,27 @@ bool still_under_way(const ke::Thread& thread, const CallFrame* frame) noexcept 
                        .irp = irp,
                        .device = device});
     }
+    if (device->Type == IO_TYPE_DEVICE) {
+        ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x203, reinterpret_cast<std::uint64_t>(irp->CancelRoutine),
+                      ke::parameter(irp), 0,
+                      {.rule = "an IRP was passed down with its cancel routine still set",
+                       .document = call_document,
+                       .irp = irp,
+                       .device = device});
+    }
     ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x04, ke::parameter(device), 0, 0,
                   {.rule = "IoCallDriver was given something that is not a device object",
                    .document = call_document,
                    .irp = irp});
+}
+
+ULONG control_code_of(const IO_STACK_LOCATION& location) noexcept {
+    switch (location.MajorFunction) {
+    case IRP_MJ_DEVICE_CONTROL:
+    case IRP_MJ_INTERNAL_DEVICE_CONTROL:
+    case IRP_MJ_FILE_SYSTEM_CONTROL: return location.Parameters.DeviceIoControl.IoControlCode;
+    default: return 0;
+    }
 }
 
 // STATUS_PENDING is returned if and only if the location was marked pending.
@@ -56,10 +58,22 @@ bool still_under_way(const ke::Thread& thread, const CallFrame* frame) noexcept 
          .irp = irp});
 }
 
-[[noreturn, gnu::cold]] void suspicious_status(const void* routine, PIRP irp, NTSTATUS status) noexcept {
-    ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x300, reinterpret_cast<std::uint64_t>(routine),
+[[noreturn, gnu::cold]] void illegal_status(const void* routine, PIRP irp, NTSTATUS status) noexcept {
+    ke::bug_check(
+        DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x225, reinterpret_cast<std::uint64_t>(routine), ke::parameter(irp),
+        static_cast<std::uint32_t>(status),
+        {.rule = "a dispatch routine returned 0xFFFFFFFF, which is no status: an uninitialised variable, most likely",
+         .document = pending_document,
+         .irp = irp});
+}
+
+// Nobody has completed the location, nor will: not even a STATUS_PENDING was returned. Both the request and its issuer are lost.
+[[noreturn, gnu::cold]] void not_completed(const void* routine, PIRP irp, NTSTATUS status) noexcept {
+    ke::bug_check(DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x226, reinterpret_cast<std::uint64_t>(routine),
                   ke::parameter(irp), static_cast<std::uint32_t>(status),
-                  {.rule = "a dispatch routine returned no status", .document = pending_document, .irp = irp});
+                  {.rule = "a dispatch routine neither completed its IRP nor returned STATUS_PENDING",
+                   .document = pending_document,
+                   .irp = irp});
 }
 
 // The call is over. Was the location marked? Its IRP is only read when nobody has completed that location.
@@ -74,95 +88,95 @@ bool still_below(const CallFrame& frame, PIRP irp) noexcept {
 }
 
 // Calls of other threads may stand before this one: who pends an IRP may have it sent on by a thread of his own.
-void unlink(IrpPrefix& prefix, const CallFrame& frame) noexcept {
-    CallFrame** link = &prefix.frame;
-    ke::Thread** thread = &prefix.thread;
-    while (*link != nullptr && *link != &frame && still_under_way(**thread, *link)) {
-        CallFrame* other = *link;
-        link = &other->outer;
-        thread = &other->outer_thread;
-    }
-    if (*link != &frame) return;
-    *link = frame.outer;
-    *thread = frame.outer_thread;
+void unlink(const CallFrame& frame) noexcept {
+    CallFrame** link = &frame.prefix->frame;
+    while (*link != nullptr && *link != &frame) link = &(*link)->outer;
+    if (*link != nullptr) *link = frame.outer;
 }
 
-// An exception has skipped calls of this IRP. Those of the thread that it left are told by their locations.
-[[gnu::cold, gnu::noinline]] void forget_skipped_calls(IrpPrefix& prefix) noexcept {
-    auto* irp = reinterpret_cast<PIRP>(&prefix + 1);
-    auto* locations = reinterpret_cast<PIO_STACK_LOCATION>(irp + 1);
-    CallFrame* frame = innermost_call(*prefix.thread);
-    while (frame != nullptr && (frame->location < locations || frame->location >= locations + irp->StackCount))
-        frame = frame->thread_outer;
-    prefix.frame = frame;
-}
-
-NTSTATUS checked_call(PDRIVER_DISPATCH routine, PDEVICE_OBJECT device, PIRP irp, PIO_STACK_LOCATION location,
-                      IrpPrefix& prefix) noexcept {
-    ke::Thread& thread = *ke::current_thread();
-    if (prefix.frame != nullptr && !still_under_way(*prefix.thread, prefix.frame)) [[unlikely]]
-        forget_skipped_calls(prefix);
-    CallFrame frame{prefix.frame, location, prefix.thread, innermost_call(thread), false, false};
-    prefix.frame = &frame;
-    prefix.thread = &thread;
-    set_innermost_call(thread, &frame);
-    const NTSTATUS status = ke::callout(
-        {ke::CalloutKind::dispatch, reinterpret_cast<const void*>(routine), device, irp}, routine, device, irp);
-    set_innermost_call(thread, frame.thread_outer);
+// STATUS_PENDING goes with the mark, and only with it; any other status means that the location has been completed.
+void check_return(const void* routine, const CallFrame& frame, PIRP irp, NTSTATUS status) noexcept {
     const bool marked = was_marked(frame);
-    if (!frame.completed) unlink(prefix, frame);
-    if (marked != (status == STATUS_PENDING)) [[unlikely]] {
-        if (marked || !still_below(frame, irp)) pending_mismatch(reinterpret_cast<const void*>(routine), irp, status);
-    }
+    const bool pending = status == STATUS_PENDING;
+    if (status == -1) [[unlikely]]
+        illegal_status(routine, irp, status);
+    if (marked != pending && (marked || !still_below(frame, irp))) [[unlikely]]
+        pending_mismatch(routine, irp, status);
+    if (!frame.completed && !pending) [[unlikely]]
+        not_completed(routine, irp, status);
+}
+
+inline NTSTATUS call_routine(ke::Processor*& processor, PDRIVER_DISPATCH routine, PDEVICE_OBJECT device,
+                             PIRP irp) noexcept {
+    return ke::checked_callout(processor,
+                               {ke::CalloutKind::dispatch, reinterpret_cast<const void*>(routine), device, irp},
+                               routine, device, irp);
+}
+
+inline NTSTATUS call_in_frame(ke::Processor*& processor, PDRIVER_DISPATCH routine, PDEVICE_OBJECT device, PIRP irp,
+                              IrpPrefix& prefix) noexcept {
+    // The flow's calls are kept as the doors' word of its exception state: an exception that skips calls unlinks them, too.
+    ke::SehState& flow = ke::seh_state_of_flow();
+    CallFrame frame{prefix.frame,
+                    irp->Tail.Overlay.CurrentStackLocation,
+                    reinterpret_cast<CallFrame*>(flow.door_state),
+                    &prefix,
+                    false,
+                    false};
+    prefix.frame = &frame;
+    flow.door_state = reinterpret_cast<std::uint64_t>(&frame);
+    const NTSTATUS status = call_routine(processor, routine, device, irp);
+    flow.door_state = reinterpret_cast<std::uint64_t>(frame.flow_outer);
+    if (!frame.completed) unlink(frame);
+    check_return(reinterpret_cast<const void*>(routine), frame, irp, status);
     return status;
 }
 
-} // namespace
-
-// Several calls may share the location: IoSkipCurrentIrpStackLocation gives a driver's own to the next one.
-void note_completed(IrpPrefix& prefix, PIO_STACK_LOCATION location, bool& trusted) noexcept {
-    while (CallFrame* frame = prefix.frame) {
-        const bool own = prefix.thread == ke::current_thread();
-        if (!(own && trusted) && !still_under_way(*prefix.thread, frame)) {
-            forget_skipped_calls(prefix);
-            continue;
-        }
-        trusted = own;
-        if (frame->location != location) return;
-        frame->completed = true;
-        frame->marked = (location->Control & SL_PENDING_RETURNED) != 0;
-        prefix.frame = frame->outer;
-        prefix.thread = frame->outer_thread;
-    }
+[[gnu::cold, gnu::noinline]] void trace_call(PDEVICE_OBJECT device, PIRP irp, const IO_STACK_LOCATION& location) {
+    DIRQL_TRACE(irp_call, .irp = irp, .object = device, .major = location.MajorFunction,
+                .minor = location.MinorFunction, .code = control_code_of(location));
 }
 
-NTSTATUS call_driver(PDEVICE_OBJECT device, PIRP irp) noexcept {
-    if (irp->Type != IO_TYPE_IRP || irp->CurrentLocation <= 1 || device->Type != IO_TYPE_DEVICE) [[unlikely]]
+inline NTSTATUS call(ke::Processor* processor, PDEVICE_OBJECT device, PIRP irp) noexcept {
+    if (irp->Type != IO_TYPE_IRP || irp->CurrentLocation <= 1 || device->Type != IO_TYPE_DEVICE ||
+        irp->CancelRoutine != nullptr) [[unlikely]]
         bad_call(device, irp);
     --irp->CurrentLocation;
     PIO_STACK_LOCATION location = --irp->Tail.Overlay.CurrentStackLocation;
     location->DeviceObject = device;
     const PDRIVER_DISPATCH routine = device->DriverObject->MajorFunction[location->MajorFunction];
-    DIRQL_TRACE(
-        irp_call, .irp = irp, .object = device, .major = location->MajorFunction, .minor = location->MinorFunction,
-        .code =
-            location->MajorFunction == IRP_MJ_DEVICE_CONTROL ? location->Parameters.DeviceIoControl.IoControlCode : 0);
-    NTSTATUS status;
-    if (IrpPrefix* prefix = prefix_of(irp)) [[likely]] {
-        status = checked_call(routine, device, irp, location, *prefix);
-    } else {
-        status = ke::callout({ke::CalloutKind::dispatch, reinterpret_cast<const void*>(routine), device, irp}, routine,
-                             device, irp);
-    }
-    if (status == -1) [[unlikely]]
-        suspicious_status(reinterpret_cast<const void*>(routine), irp, status);
-    DIRQL_TRACE(irp_return, .irp = irp, .object = device, .status = status);
+    if (processor->trace_on != 0) [[unlikely]]
+        trace_call(device, irp, *location);
+    IrpPrefix* const prefix = prefix_of(irp);
+    const NTSTATUS status = prefix != nullptr ? call_in_frame(processor, routine, device, irp, *prefix)
+                                              : call_routine(processor, routine, device, irp);
+    DIRQL_TRACE_ON(processor, irp_return, .irp = irp, .object = device, .status = status);
     return status;
 }
+
+} // namespace
+
+void note_freed(IrpPrefix& prefix) noexcept {
+    for (CallFrame* frame = prefix.frame; frame != nullptr; frame = frame->outer) {
+        frame->completed = true;
+        frame->marked = (frame->location->Control & SL_PENDING_RETURNED) != 0;
+    }
+    prefix.frame = nullptr;
+}
+
+void calls_unwound(std::uint64_t from, std::uint64_t to) noexcept {
+    const auto* frame = reinterpret_cast<const CallFrame*>(from);
+    const auto* last = reinterpret_cast<const CallFrame*>(to);
+    for (; frame != last && frame != nullptr; frame = frame->flow_outer) {
+        if (!frame->completed) unlink(*frame);
+    }
+}
+
+NTSTATUS call_driver(PDEVICE_OBJECT device, PIRP irp) noexcept { return call(ke::current_processor(), device, irp); }
 
 } // namespace dirql::io
 
 extern "C" NTSTATUS FASTCALL IofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp) {
-    DIRQL_DOOR(IofCallDriver);
-    return dirql::io::call_driver(DeviceObject, Irp);
+    dirql::ke::Processor* const processor = DIRQL_DOOR(IofCallDriver);
+    return dirql::io::call(processor, DeviceObject, Irp);
 }

@@ -75,9 +75,7 @@ void call_cancel_routine(PDRIVER_CANCEL routine, PIRP irp) noexcept {
     PDEVICE_OBJECT device = irp->Tail.Overlay.CurrentStackLocation->DeviceObject;
     const KIRQL irql = irp->CancelIrql;
     const unsigned held = processor->held.count;
-    const std::uint8_t depth = processor->callout_depth;
     const std::uint32_t regions = ke::CalloutState::regions_of(*processor->current);
-    ke::enter_callout(processor);
     routine(device, irp);
     processor = ke::current_processor();
     if (processor->held.count + 1 != held || processor->irql != irql ||
@@ -89,7 +87,7 @@ void call_cancel_routine(PDRIVER_CANCEL routine, PIRP irp) noexcept {
              .document = "DRIVER_CANCEL callback function (wdm.h)",
              .device = device});
     }
-    ke::leave_callout(processor, depth);
+    ke::leave_callout(processor);
 }
 
 bool cancel_irp(PIRP irp) noexcept { return cancel_locked(irp, acquire_cancel_lock()); }

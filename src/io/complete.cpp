@@ -63,16 +63,17 @@ void clear_location(PIO_STACK_LOCATION location) noexcept {
     location->FileObject = nullptr;
 }
 
-NTSTATUS call_completion_routine(PIRP irp, PIO_COMPLETION_ROUTINE routine, void* context) noexcept {
+inline NTSTATUS call_completion_routine(ke::Processor*& processor, PIRP irp, PIO_COMPLETION_ROUTINE routine,
+                                        void* context) noexcept {
     const bool issuer =
         irp->CurrentLocation == irp->StackCount + 1; // set by who allocated the IRP: no location of its own
     PDEVICE_OBJECT device = issuer ? nullptr : irp->Tail.Overlay.CurrentStackLocation->DeviceObject;
-    DIRQL_TRACE(irp_completion, .irp = irp, .object = device, .routine = reinterpret_cast<const void*>(routine),
-                .status = irp->IoStatus.Status);
-    const NTSTATUS status =
-        ke::callout({ke::CalloutKind::completion, reinterpret_cast<const void*>(routine), device, irp}, routine, device,
-                    irp, context);
-    DIRQL_TRACE(irp_completion_return, .object = device, .status = status);
+    DIRQL_TRACE_ON(processor, irp_completion, .irp = irp, .object = device,
+                   .routine = reinterpret_cast<const void*>(routine), .status = irp->IoStatus.Status);
+    const NTSTATUS status = ke::checked_callout(
+        processor, {ke::CalloutKind::completion, reinterpret_cast<const void*>(routine), device, irp}, routine, device,
+        irp, context);
+    DIRQL_TRACE_ON(processor, irp_completion_return, .object = device, .status = status);
     return status;
 }
 
@@ -91,18 +92,18 @@ bool marked_pending(PIRP irp) noexcept {
 }
 
 // Climbs one location. False when a completion routine has taken the IRP back.
-bool climb(PIRP irp, IrpPrefix* prefix, bool& trusted) noexcept {
+bool climb(ke::Processor*& processor, PIRP irp, IrpPrefix* prefix) noexcept {
     PIO_STACK_LOCATION location = irp->Tail.Overlay.CurrentStackLocation++;
     ++irp->CurrentLocation;
     const UCHAR control = location->Control;
     irp->PendingReturned = (control & SL_PENDING_RETURNED) != 0;
-    if (prefix != nullptr && prefix->frame != nullptr) note_completed(*prefix, location, trusted);
+    if (prefix != nullptr) note_completed(*prefix, location);
     if (wants_completion(irp, control)) {
         const PIO_COMPLETION_ROUTINE routine = location->CompletionRoutine;
         void* const context = location->Context;
         const bool pending = irp->PendingReturned != FALSE;
         clear_location(location);
-        if (call_completion_routine(irp, routine, context) == STATUS_MORE_PROCESSING_REQUIRED) return false;
+        if (call_completion_routine(processor, irp, routine, context) == STATUS_MORE_PROCESSING_REQUIRED) return false;
         if (pending && !marked_pending(irp)) [[unlikely]]
             mark_forgotten(irp, routine);
         return true;
@@ -200,22 +201,28 @@ void after_drivers(PIRP irp, const IrpPrefix* prefix, CCHAR boost) noexcept {
 
 } // namespace
 
-void complete_request(PIRP irp, CCHAR boost) noexcept {
+namespace {
+
+inline void complete(ke::Processor* processor, PIRP irp, CCHAR boost) noexcept {
     if (!completable(irp)) [[unlikely]]
         bad_completion(irp);
-    DIRQL_TRACE(irp_complete, .irp = irp, .status = irp->IoStatus.Status, .value = irp->IoStatus.Information);
+    DIRQL_TRACE_ON(processor, irp_complete, .irp = irp, .status = irp->IoStatus.Status,
+                   .value = irp->IoStatus.Information);
     IrpPrefix* const prefix = prefix_of(irp);
-    bool trusted = false;
     while (irp->CurrentLocation <= irp->StackCount) {
-        if (!climb(irp, prefix, trusted)) return;
+        if (!climb(processor, irp, prefix)) return;
     }
     ++irp->CurrentLocation; // completed: once more is an error
     after_drivers(irp, prefix, boost);
 }
 
+} // namespace
+
+void complete_request(PIRP irp, CCHAR boost) noexcept { complete(ke::current_processor(), irp, boost); }
+
 } // namespace dirql::io
 
 extern "C" VOID FASTCALL IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost) {
-    DIRQL_DOOR(IofCompleteRequest);
-    dirql::io::complete_request(Irp, PriorityBoost);
+    dirql::ke::Processor* const processor = DIRQL_DOOR(IofCompleteRequest);
+    dirql::io::complete(processor, Irp, PriorityBoost);
 }

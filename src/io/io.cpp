@@ -1,5 +1,6 @@
 #include "io/state.hpp"
 
+#include "io/call_driver.hpp"
 #include "io/cancel.hpp"
 #include "ps/ps.hpp"
 
@@ -19,6 +20,7 @@ bool initialize(ke::Machine& machine) noexcept {
         machine.processors[i]->io = machine.allocate<ProcessorLists>();
         if (machine.processors[i]->io == nullptr) return false;
     }
+    machine.hooks.calls_unwound = calls_unwound;
     ps::set_io_rundown(machine, cancel_thread_io);
     return true;
 }

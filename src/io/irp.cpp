@@ -2,6 +2,7 @@
 
 #include "diag/trace.hpp"
 #include "ex/pool.hpp"
+#include "io/call_driver.hpp"
 #include "io/state.hpp"
 #include "ke/export_door.hpp"
 #include "ke/stop.hpp"
@@ -11,6 +12,7 @@
 namespace dirql::io {
 namespace {
 
+constexpr ULONG irp_tag = 'prI ';
 constexpr CCHAR small_stack = 1; // the two sizes that are kept in lists, by stack locations
 constexpr CCHAR large_stack = 8;
 
@@ -51,20 +53,25 @@ void set_up(PIRP irp, std::size_t size, CCHAR stack_size) noexcept {
     irp->Tail.Overlay.CurrentStackLocation = reinterpret_cast<PIO_STACK_LOCATION>(irp + 1) + stack_size;
 }
 
+// IRPs for lists are made with room for the most locations that their list serves.
+CCHAR room_for(CCHAR stack_size) noexcept {
+    if (stack_size > large_stack) return stack_size;
+    return stack_size <= small_stack ? small_stack : large_stack;
+}
+
+[[gnu::cold, gnu::noinline]] IrpPrefix* new_irp(CCHAR stack_size) noexcept {
+    const std::size_t size = sizeof(IrpPrefix) + irp_size(room_for(stack_size));
+    return static_cast<IrpPrefix*>(ex::allocate_pool(NonPagedPoolNx, size, irp_tag));
+}
+
 } // namespace
 
 PIRP allocate_irp(CCHAR stack_size) noexcept {
     IrpList* list = list_for(stack_size);
-    const CCHAR room = list == nullptr                                           ? stack_size
-                       : list == &processor_lists(ke::current_processor()).small ? small_stack
-                                                                                 : large_stack;
     IrpPrefix* prefix = list == nullptr ? nullptr : take_from(*list);
-    if (prefix == nullptr) {
-        prefix = static_cast<IrpPrefix*>(ex::allocate_pool(NonPagedPoolNx, sizeof(IrpPrefix) + irp_size(room), 'prI '));
-        if (prefix == nullptr) return nullptr;
-    }
+    if (prefix == nullptr) prefix = new_irp(stack_size);
+    if (prefix == nullptr) return nullptr;
     prefix->frame = nullptr;
-    prefix->thread = nullptr;
     prefix->output_size = 0;
     auto irp = reinterpret_cast<PIRP>(prefix + 1);
     set_up(irp, irp_size(stack_size), stack_size);
@@ -81,6 +88,8 @@ void free_irp(PIRP irp) noexcept {
         ex::free_pool(irp, 0);
         return;
     }
+    if (prefix->frame != nullptr) [[unlikely]]
+        note_freed(*prefix);
     irp->AllocationFlags |= allocation::freed;
     irp->CurrentLocation = static_cast<CHAR>(irp->StackCount + 2); // completing it again is seen
     IrpList* list = (irp->AllocationFlags & allocation::fixed_size) != 0 ? list_for(irp->StackCount) : nullptr;
@@ -113,6 +122,22 @@ void check_may_free(PIRP irp) noexcept {
     }
 }
 
+void check_may_set_up(PIRP irp) noexcept {
+    if (IsListEmpty(&irp->ThreadListEntry)) return;
+    ke::bug_check(
+        DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x311, reinterpret_cast<std::uint64_t>(irp->Tail.Overlay.Thread),
+        ke::parameter(irp), 0,
+        {.rule = "an IRP was initialised anew that is queued to its thread, as those of IoBuildSynchronousFsdRequest "
+                 "and IoBuildDeviceIoControlRequest are",
+         .document = "IoReuseIrp function (wdm.h)",
+         .irp = irp});
+}
+
+bool from_allocate_irp(PIRP irp) noexcept {
+    const ex::PoolBlock block = ex::find_pool_block(irp);
+    return block.data == reinterpret_cast<std::byte*>(irp) - sizeof(IrpPrefix) && block.tag == irp_tag;
+}
+
 } // namespace
 
 extern "C" {
@@ -129,17 +154,25 @@ VOID NTAPI IoFreeIrp(PIRP Irp) {
     free_irp(Irp);
 }
 
+// The memory is the driver's own, or an IRP of IoAllocateIrp that it may use anew: what that one's allocation decided stays.
 VOID NTAPI IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize) {
     DIRQL_DOOR(IoInitializeIrp);
+    const bool ours = from_allocate_irp(Irp);
+    if (ours) check_may_set_up(Irp);
+    const UCHAR flags = ours ? Irp->AllocationFlags : UCHAR{0};
     set_up(Irp, PacketSize, StackSize);
+    Irp->AllocationFlags = flags;
+    DIRQL_TRACE(irp_allocated, .irp = Irp);
 }
 
 // As new, with this status; what its allocation decided stays.
 VOID NTAPI IoReuseIrp(PIRP Irp, NTSTATUS Status) {
     DIRQL_DOOR(IoReuseIrp);
+    check_may_set_up(Irp);
     const UCHAR flags = Irp->AllocationFlags;
     set_up(Irp, Irp->Size, Irp->StackCount);
     Irp->AllocationFlags = flags;
     Irp->IoStatus.Status = Status;
+    DIRQL_TRACE(irp_allocated, .irp = Irp);
 }
 }

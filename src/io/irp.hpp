@@ -10,24 +10,23 @@
 
 namespace dirql::io {
 
-// One call of a dispatch routine under way. Lives on the caller's kernel stack; linked to its IRP and to its thread, so that
-// whoever completes the IRP meanwhile can leave word whether the location was marked pending.
+struct IrpPrefix;
+
+// One call of a dispatch routine under way. Lives on the caller's kernel stack, for as long as the call; linked to its IRP and
+// to its flow, so that whoever completes the IRP meanwhile can leave word whether the location was marked pending.
 struct CallFrame {
-    CallFrame* outer; // of the same IRP: the driver above, called by `outer_thread`
+    CallFrame* outer; // of the same IRP: the driver above
     PIO_STACK_LOCATION location;
-    ke::Thread* outer_thread;
-    CallFrame* thread_outer; // of the same thread
-    bool completed;          // the location was completed while the call was under way: the IRP may be gone
-    bool marked;             // and it had been marked pending
+    CallFrame* flow_outer; // of the same flow
+    IrpPrefix* prefix;
+    bool completed; // the location was completed while the call was under way: the IRP may be gone
+    bool marked;    // and it had been marked pending
 };
 
-// Stands before each IRP of IoAllocateIrp. (The order keeps what each call writes apart: two words written one by one and read
-// as one would stall the processor.)
+// Stands before each IRP of IoAllocateIrp.
 struct alignas(16) IrpPrefix {
-    CallFrame* frame;          // innermost call under way, of `thread`
+    CallFrame* frame;          // innermost call under way, of whichever flow; in a list of free IRPs: the next one
     std::uint64_t output_size; // of the buffer that the system buffer is copied back to
-    ke::Thread* thread;
-    std::uint64_t reserved;
 };
 
 // IRP::AllocationFlags. The first three as on NT.

@@ -27,7 +27,6 @@ std::uint32_t region_code(CalloutKind kind) noexcept {
     switch (kind) {
     case CalloutKind::fast_io: return 0xC6;
     case CalloutKind::completion: return 0xFB;
-    case CalloutKind::cancel: return 0xFC;
     default: return 0xC5;
     }
 }
@@ -70,24 +69,24 @@ void trace_callout_exit(const CalloutSite& site, const NTSTATUS* status) noexcep
                 .status = status == nullptr ? 0 : *status, .value = status != nullptr, .text = kind_name(site.kind));
 }
 
-void callout_violation(const CalloutSite& site, const CalloutState& before) noexcept {
+void callout_violation(const CalloutSite& site, CalloutState before) noexcept {
     const Processor* processor = current_processor();
     if (processor->held.count > before.held()) {
         const auto lock = processor->held.count <= HeldLocks::capacity
                               ? parameter(processor->held.lock[processor->held.count - 1])
                               : 0;
-        bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x0004000A, address_of(site.routine), lock, processor->irql,
+        bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00040009, address_of(site.routine), lock, processor->irql,
                   {.rule = "a driver routine returned with a spin lock held that it had acquired",
-                   .document = "SpinlockRelease rule (wdm)",
+                   .document = "SpinLock rule (wdm)",
                    .irp = site.irp,
                    .device = site.device});
     }
     if (processor->irql != before.irql()) irql_changed(site, before.irql(), processor->irql);
     if (processor->held.count != before.held()) {
-        bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00040009, address_of(site.routine), before.held(),
+        bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x0004000A, address_of(site.routine), before.held(),
                   processor->held.count,
                   {.rule = "a driver routine released a spin lock that its caller holds",
-                   .document = "SpinLock rule (wdm)",
+                   .document = "SpinlockRelease rule (wdm)",
                    .irp = site.irp});
     }
     const std::uint32_t now = CalloutState::regions_of(*processor->current);

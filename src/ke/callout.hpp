@@ -1,7 +1,7 @@
 // The callout door: every call from the kernel into driver code passes here.
 //
-// It starts the callout's budget of virtual time, and holds what must be the same afterwards against what it was before: the
-// IRQL, the thread's critical and guarded regions, the number of spin locks held. When tracing is on it records the call.
+// It holds what must be the same afterwards against what it was before: the IRQL, the thread's critical and guarded regions, the
+// number of spin locks held. The return is a preemption point. When tracing is on it records the call.
 #pragma once
 
 #include "ke/clock.hpp"
@@ -40,19 +40,17 @@ struct CalloutSite {
     PIRP irp = nullptr;
 };
 
-// The state that driver code must leave as it found it.
+// The state that driver code must leave as it found it: one word, to be kept in a register across the call.
 class CalloutState {
 public:
     explicit CalloutState(const Processor* processor) noexcept
-        : irql_(processor->irql), held_(processor->held.count), regions_(regions_of(*processor->current)) {}
+        : word_(processor->irql | std::uint64_t{processor->held.count} << 8 |
+                std::uint64_t{regions_of(*processor->current)} << 32) {}
 
-    [[nodiscard]] bool same(const Processor* processor) const noexcept {
-        return ((processor->irql ^ irql_) | (processor->held.count ^ held_) |
-                (regions_of(*processor->current) ^ regions_)) == 0;
-    }
-    [[nodiscard]] KIRQL irql() const noexcept { return irql_; }
-    [[nodiscard]] std::uint32_t held() const noexcept { return held_; }
-    [[nodiscard]] std::uint32_t regions() const noexcept { return regions_; }
+    bool operator==(const CalloutState&) const noexcept = default;
+    [[nodiscard]] KIRQL irql() const noexcept { return static_cast<KIRQL>(word_); }
+    [[nodiscard]] std::uint32_t held() const noexcept { return static_cast<std::uint32_t>(word_) >> 8; }
+    [[nodiscard]] std::uint32_t regions() const noexcept { return static_cast<std::uint32_t>(word_ >> 32); }
 
     // Both disable counts as one word.
     static std::uint32_t regions_of(const Thread& thread) noexcept {
@@ -63,28 +61,15 @@ public:
     }
 
 private:
-    KIRQL irql_;
-    std::uint32_t held_;
-    std::uint32_t regions_;
+    std::uint64_t word_;
 };
 
-[[noreturn, gnu::cold]] void callout_violation(const CalloutSite& site, const CalloutState& before) noexcept;
-// Stops the machine: at DISPATCH_LEVEL and above with bug check 0x133, below as a stall.
+[[noreturn, gnu::cold]] void callout_violation(const CalloutSite& site, CalloutState before) noexcept;
+// Work is out of budget (see begin_work). Stops the machine: at DISPATCH_LEVEL and above with bug check 0x133, below as a stall.
 [[noreturn, gnu::cold]] void callout_budget_exceeded(Processor& processor) noexcept;
 
-// Starts the budget with the outermost callout of a flow.
-inline void enter_callout(Processor* processor) noexcept {
-    if (processor->callout_depth++ != 0) return;
-    processor->callout_deadline = processor->now + processor->machine->options.callout_budget;
-    if (processor->callout_deadline < processor->horizon) processor->horizon = processor->callout_deadline;
-}
-
-// `depth` is what it was before: an exception may have skipped the ends of inner callouts.
-inline void leave_callout(Processor* processor, std::uint8_t depth) noexcept {
-    processor->callout_depth = depth;
-    if (depth == 0) processor->callout_deadline = never;
-    charge(processor, cost::callout);
-}
+// The return from driver code. Returns the processor that the caller is on afterwards.
+inline Processor* leave_callout(Processor* processor) noexcept { return charge(processor, cost::callout); }
 
 // Dispatch and completion routines, DriverEntry and Unload are recorded by io, which knows more of them.
 void trace_callout_entry(const CalloutSite& site) noexcept;
@@ -99,25 +84,23 @@ void trace_callout_exit(const CalloutSite& site, const NTSTATUS* status) noexcep
 #define DIRQL_CALLS_ANY_ROUTINE
 #endif
 
+// The door without its trace, for callers that record more than it would. `processor` is the current one, before and after.
 template <class Function, class... Arguments>
-DIRQL_CALLS_ANY_ROUTINE inline auto checked_callout(const CalloutSite& site, Function function,
+DIRQL_CALLS_ANY_ROUTINE inline auto checked_callout(Processor*& processor, const CalloutSite& site, Function function,
                                                     Arguments... arguments) noexcept {
-    Processor* processor = current_processor();
     const CalloutState before(processor);
-    const std::uint8_t depth = processor->callout_depth;
-    enter_callout(processor);
+    const auto check = [&] {
+        processor = current_processor();
+        if (CalloutState(processor) != before) [[unlikely]]
+            callout_violation(CalloutSite(site), before);
+        processor = leave_callout(processor);
+    };
     if constexpr (std::is_void_v<std::invoke_result_t<Function, Arguments...>>) {
         function(arguments...);
-        processor = current_processor();
-        if (!before.same(processor)) [[unlikely]]
-            callout_violation(CalloutSite(site), CalloutState(before));
-        leave_callout(processor, depth);
+        check();
     } else {
         const auto result = function(arguments...);
-        processor = current_processor();
-        if (!before.same(processor)) [[unlikely]]
-            callout_violation(CalloutSite(site), CalloutState(before));
-        leave_callout(processor, depth);
+        check();
         return result;
     }
 }
@@ -126,12 +109,13 @@ template <class Function, class... Arguments>
 [[gnu::cold, gnu::noinline]] auto traced_callout(const CalloutSite& site, Function function,
                                                  Arguments... arguments) noexcept {
     using Result = std::invoke_result_t<Function, Arguments...>;
+    Processor* processor = current_processor();
     trace_callout_entry(site);
     if constexpr (std::is_void_v<Result>) {
-        checked_callout(site, function, arguments...);
+        checked_callout(processor, site, function, arguments...);
         trace_callout_exit(site, nullptr);
     } else {
-        const Result result = checked_callout(site, function, arguments...);
+        const Result result = checked_callout(processor, site, function, arguments...);
         if constexpr (std::is_same_v<Result, NTSTATUS>) {
             trace_callout_exit(site, &result);
         } else {
@@ -144,9 +128,10 @@ template <class Function, class... Arguments>
 // Calls driver code.
 template <class Function, class... Arguments>
 inline auto callout(const CalloutSite& site, Function function, Arguments... arguments) noexcept {
-    if (current_processor()->trace_on != 0) [[unlikely]]
+    Processor* processor = current_processor();
+    if (processor->trace_on != 0) [[unlikely]]
         return traced_callout(CalloutSite(site), function, arguments...);
-    return checked_callout(site, function, arguments...);
+    return checked_callout(processor, site, function, arguments...);
 }
 
 inline void callout_dpc(Processor&, PKDEFERRED_ROUTINE routine, PKDPC dpc, void* context, void* argument1,

@@ -105,17 +105,14 @@ void retire_dpcs(Processor* processor) noexcept {
     if (processor->in_dpc != 0) return; // the drain under way goes on with it
     processor->in_dpc = 1;
     const PausedBudget budget(processor);
-    processor->callout_depth = 1; // all that runs in one go shares one allotment: DPCs that queue each other end, too
-    processor->callout_deadline = processor->now + processor->machine->options.callout_budget;
+    begin_work(processor); // all that runs in one go shares one allotment: DPCs that queue each other end, too
     update_horizon(processor);
     Thread& interrupted = *processor->current;
     const Side side = std::exchange(interrupted.side, Side::kernel);
-    const std::uint64_t door_state = interrupted.seh.door_state;
     {
         SehChainCut cut;
         call_on_stack(processor->dpc_stack_low, processor->dpc_stack_top, drain, processor);
     }
-    interrupted.seh.door_state = door_state;
     interrupted.side = side;
     processor->in_dpc = 0;
     budget.back_on(processor);

@@ -7,6 +7,8 @@
 
 #include <utility>
 
+#include <algorithm>
+
 namespace dirql::ke {
 namespace {
 
@@ -66,7 +68,11 @@ void clear_spinners(Machine& machine) noexcept {
 // All processors are idle: time goes on to the next timer. False when there is none.
 bool leap(Machine& machine) noexcept {
     if (machine.next_timer == never) return false;
-    if (machine.next_timer > machine.now) machine.now = machine.next_timer;
+    if (machine.next_timer > machine.now) {
+        machine.busy_time_ends += machine.next_timer - machine.now;
+        machine.run_deadline = std::min(machine.run_ends, machine.busy_time_ends);
+        machine.now = machine.next_timer;
+    }
     request_interrupt(machine.processors[0], DISPATCH_LEVEL);
     return true;
 }
@@ -79,9 +85,17 @@ void record_stall(Machine& machine, const char* why) noexcept {
 
 } // namespace
 
+const char* used_up_budget(const Machine& machine) noexcept {
+    return machine.now >= machine.run_ends
+               ? "the run's budget of virtual time is used up"
+               : "the run's budget of busy time is used up: the work goes on without an end";
+}
+
 void run(Machine& machine, bool (*done)(void*), void* context) noexcept {
     machine.executor.adopt_host_thread();
-    machine.run_deadline = machine.now + machine.options.run_budget;
+    machine.run_ends = machine.now + machine.options.run_budget;
+    machine.busy_time_ends = machine.now + machine.options.busy_budget;
+    machine.run_deadline = std::min(machine.run_ends, machine.busy_time_ends);
     const ArmedTraps traps(machine);
     while (!machine.stopping && !done(context)) {
         Processor* processor = choose_processor(machine);
@@ -92,7 +106,7 @@ void run(Machine& machine, bool (*done)(void*), void* context) noexcept {
         } else if (!leap(machine)) {
             record_stall(machine, "nothing can ever run again");
         } else if (machine.now >= machine.run_deadline) {
-            record_stall(machine, "the run's budget of virtual time is used up");
+            record_stall(machine, used_up_budget(machine));
         }
     }
 }

@@ -9,6 +9,9 @@ namespace dirql::ke {
 // On the host's own stack; not reentrant on one host thread.
 void run(Machine& machine, bool (*done)(void*), void* context) noexcept;
 
+// Which of the run's budgets has been used up, in words.
+[[nodiscard]] const char* used_up_budget(const Machine& machine) noexcept;
+
 // After a stop: lets each application thread leave the kernel, so that its C++ frames unwind.
 void unwind_application_threads(Machine& machine) noexcept;
 

@@ -14,16 +14,17 @@ namespace dirql::ke {
 [[gnu::cold, gnu::noinline]] void irql_violation(const ExportRule& rule, Processor* processor) noexcept;
 [[gnu::cold, gnu::noinline]] void trace_export(const ExportRule& rule, Processor* processor) noexcept;
 
-template <const ExportRule& Rule> inline void export_door() noexcept {
+// Returns the current processor; null outside of a machine.
+template <const ExportRule& Rule> inline Processor* export_door() noexcept {
     Processor* processor = current_processor();
     if (processor == nullptr) [[unlikely]]
-        return; // host code may use what needs no machine
+        return nullptr; // host code may use what needs no machine
     if constexpr (Rule.irql_min != 0 || Rule.irql_max != export_irql::ANY) {
         const auto above = static_cast<std::uint8_t>(processor->irql - Rule.irql_min);
         if (above > Rule.irql_max - Rule.irql_min) [[unlikely]]
             irql_violation(Rule, processor);
     }
-    charge(processor, cost::export_call);
+    return charge(processor, cost::export_call);
 }
 
 } // namespace dirql::ke

@@ -33,7 +33,7 @@ bool create_processor(Machine& machine, unsigned number) noexcept {
     processor->number = number;
     processor->irql = DISPATCH_LEVEL; // idle
     processor->horizon = never;
-    processor->callout_deadline = never;
+    processor->budget_check = machine.options.callout_budget;
     processor->trace_on = machine.recorder != nullptr;
     for (LIST_ENTRY& list : processor->ready) InitializeListHead(&list);
     machine.processors[number] = processor;

@@ -26,8 +26,9 @@ struct MachineOptions {
     std::uint64_t seed = 0;
     unsigned processors = 1;
     std::size_t physical_memory = std::size_t{256} << 20;
-    std::uint64_t callout_budget = 5'000'000'000;                        // one call into a driver may take this long
+    std::uint64_t callout_budget = 5'000'000'000; // driver code may run on this long, see begin_work
     std::uint64_t run_budget = std::uint64_t{24 * 3600} * 1'000'000'000; // one run of the machine
+    std::uint64_t busy_budget = std::uint64_t{60} * 1'000'000'000;       // the same, without the time that all rest
     std::uint64_t wall_clock_budget = 10'000'000'000; // host time without a preemption point: the last resort
     std::size_t kernel_stack_size = 0;                // 0: the default of this build
     std::size_t user_stack_size = 0;
@@ -54,8 +55,10 @@ struct Machine {
     Slot* slot;
     HostInterface* host;
     Choice choice;
-    std::uint64_t now; // authoritative while no processor runs
-    std::uint64_t run_deadline;
+    std::uint64_t now;            // authoritative while no processor runs
+    std::uint64_t run_deadline;   // the earlier of the two
+    std::uint64_t run_ends;       // by run_budget
+    std::uint64_t busy_time_ends; // by busy_budget
     unsigned processor_count;
     Processor* processors[max_processors];
     Processor* running; // the one whose flow the host thread executes
@@ -68,6 +71,8 @@ struct Machine {
     struct Hooks {
         void (*thread_rundown)(Thread&); // on the ending thread, PASSIVE_LEVEL
         void (*thread_reaped)(Thread&);  // its stacks are gone; DISPATCH_LEVEL, arbitrary context
+        // An exception, or the end of its thread, has left the calls of drivers from one SehState::door_state out to another.
+        void (*calls_unwound)(std::uint64_t from, std::uint64_t to);
     } hooks;
     Thread* to_reap; // ended, left by the flow that was it
 

@@ -38,7 +38,9 @@ struct Processor {
     Thread* current;
     Machine* machine;
     std::uint32_t number;
-    std::uint32_t trace_on; // events are recorded
+    std::uint32_t trace_on;     // events are recorded
+    std::uint64_t work_began;   // the flow that runs; see begin_work()
+    std::uint64_t budget_check; // when preempt() looks at its budget next: never later than it could be used up
     HeldLocks held;
 
     // DPCs, in order.
@@ -49,8 +51,6 @@ struct Processor {
     std::byte* trap_stack_low; // bug checks that come from a trap start here
     std::byte* trap_stack_top;
     PKDPC running_dpc;
-    std::uint64_t callout_deadline; // when the current thread's callout has used up its budget; `never` outside of one
-    std::uint8_t callout_depth;     // callouts under way in this flow; saved with the thread
 
     // Ready threads by priority; bit n of the summary: list n is not empty.
     LIST_ENTRY ready[32];

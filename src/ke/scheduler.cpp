@@ -4,6 +4,7 @@
 #include "ke/callout.hpp"
 #include "ke/clock.hpp"
 #include "ke/dpc.hpp"
+#include "ke/executor.hpp"
 #include "ke/irql.hpp"
 #include "ke/ready.hpp"
 #include "ke/stop.hpp"
@@ -78,6 +79,19 @@ void unwind_if_asked() noexcept {
     if (self->unwind != 0) abandon_service(*self);
 }
 
+bool waits(const Thread& thread) noexcept { return thread.state == ThreadState::waiting; }
+
+void check_budget_at(Processor& processor, std::uint64_t time) noexcept {
+    processor.budget_check = std::min(processor.budget_check, time);
+}
+
+void check_budget(Processor& processor) noexcept {
+    const std::uint64_t budget = processor.machine->options.callout_budget;
+    const bool bounded = processor.current->side == Side::kernel && (processor.in_dpc != 0 || !idle(processor));
+    if (bounded && processor.now - processor.work_began >= budget) callout_budget_exceeded(processor);
+    processor.budget_check = (bounded ? processor.work_began : processor.now) + budget;
+}
+
 // The processor is the thread's from here on. The APC interrupt belongs to the thread, not to the processor.
 void install(Processor& processor, Thread& next) noexcept {
     DIRQL_TRACE_ON(&processor, thread_switch, .value = next.id, .text = next.name);
@@ -87,8 +101,6 @@ void install(Processor& processor, Thread& next) noexcept {
     processor.reschedule = Reschedule::none;
     processor.pending &= ~(1u << APC_LEVEL);
     if (next.kernel_apc_pending != 0) request_interrupt(&processor, APC_LEVEL);
-    processor.callout_deadline = never; // each flow sets its own when it is back
-    processor.callout_depth = 0;
     new_turn(processor);
 }
 
@@ -130,12 +142,11 @@ void end_turn(Processor& processor) noexcept {
 } // namespace
 
 PausedBudget::PausedBudget(Processor* processor) noexcept
-    : left_(processor->callout_deadline == never ? never : processor->callout_deadline - processor->now),
-      depth_(processor->callout_depth) {}
+    : used_(waits(*processor->current) ? 0 : processor->now - processor->work_began) {}
 
 void PausedBudget::back_on(Processor* processor) const noexcept {
-    processor->callout_deadline = left_ == never ? never : processor->now + left_;
-    processor->callout_depth = depth_;
+    processor->work_began = processor->now - used_;
+    check_budget_at(*processor, processor->work_began + processor->machine->options.callout_budget);
 }
 
 // A DPC on an idle processor is work like a thread's.
@@ -151,7 +162,7 @@ void update_horizon(Processor* processor) noexcept {
         processor->horizon = processor->now;
         return;
     }
-    std::uint64_t horizon = std::min(machine.run_deadline, processor->callout_deadline);
+    std::uint64_t horizon = std::min(machine.run_deadline, processor->budget_check);
     if (machine.next_timer < horizon && clock_matters(*processor)) horizon = machine.next_timer;
     if (others_have_work(*processor) || turn_matters(*processor)) horizon = std::min(horizon, processor->turn_ends);
     processor->horizon = horizon;
@@ -228,8 +239,6 @@ void yield_turn() noexcept {
 void yield_to_executor() noexcept {
     Processor* processor = current_processor();
     const PausedBudget budget(processor);
-    processor->callout_deadline = never;
-    processor->callout_depth = 0;
     Machine& machine = *processor->machine;
     machine.now = processor->now;
     machine.running = nullptr;
@@ -259,8 +268,8 @@ void yield_to_executor() noexcept {
 void preempt(Processor* processor) noexcept {
     Machine& machine = *processor->machine;
     if (machine.host_stands_in) return;
-    if (processor->now >= machine.run_deadline) stop_stalled("the run's budget of virtual time is used up");
-    if (processor->now >= processor->callout_deadline) callout_budget_exceeded(*processor);
+    if (processor->now >= machine.run_deadline) stop_stalled(used_up_budget(machine));
+    if (processor->now >= processor->budget_check) check_budget(*processor);
     if (processor->now >= machine.next_timer && clock_matters(*processor)) clock_interrupt(*processor);
     const bool turn_over = processor->now >= processor->turn_ends;
     if (turn_over) end_turn(*processor);

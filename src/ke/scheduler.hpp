@@ -24,16 +24,15 @@ void yield_turn() noexcept;
 // Bug check 0xB8: code of a DPC wants to wait or to yield.
 [[noreturn, gnu::cold]] void switch_from_dpc(Processor& processor) noexcept;
 
-// What a flow keeps of its processor while it is away, or while a DPC uses the processor: the budget of its callout, which
-// does not run then.
+// What a flow keeps of its processor while it is away, or while a DPC uses the processor: how much of its budget it has used.
+// A wait starts the budget anew: driver code that waits is no endless loop.
 class PausedBudget {
 public:
     explicit PausedBudget(Processor* processor) noexcept;
     void back_on(Processor* processor) const noexcept;
 
 private:
-    std::uint64_t left_;
-    std::uint8_t depth_;
+    std::uint64_t used_;
 };
 
 // Back to the executor, which resumes this flow when this processor's turn comes again. Any IRQL.

@@ -28,6 +28,7 @@ using UnhandledException = void (*)(_EXCEPTION_RECORD* record, _CONTEXT* context
 [[noreturn]] void abort_unhandled_exception(_EXCEPTION_RECORD* record, _CONTEXT* context, void* user);
 
 struct SehRaise;
+struct SehState;
 
 /// Why control comes to the far side of a __try, set by the lander and read by the first thing that runs there.
 struct SehLanding {
@@ -71,9 +72,11 @@ struct SehState : dirql_seh_fiber_state {
     UnhandledException unhandled = abort_unhandled_exception;
     void* unhandled_user = nullptr;
 
-    /// A word for ke's doors (what they nest, e.g. the depth of driver code). Each frame copies it on entry; it is put
-    /// back when that frame's handler is landed on, or its __finally by an unwind. So an unwind may skip kernel frames.
+    /// A word for the doors (what they nest). Each frame copies it on entry; it is put back when that frame's handler is
+    /// landed on, or its __finally by an unwind. So an unwind may skip kernel frames. `door_unwound` (may be null) is
+    /// told before, while the stack that is skipped still stands.
     std::uint64_t door_state = 0;
+    void (*door_unwound)(std::uint64_t from, std::uint64_t to) = nullptr;
 
     SehRaise* raises = nullptr; ///< raises in their search phase, innermost first
     SehLanding landing;
@@ -84,7 +87,24 @@ struct SehState : dirql_seh_fiber_state {
 /// calls. Before the first exchange it is a state of the host thread's own, so code without a machine works as well.
 SehState& current_seh_state() noexcept;
 
-/// Makes `next` current and returns what was; nullptr means the host thread's own state. The fiber switch calls this.
+/// The same, inline: for the hot paths of kernel code.
+inline SehState& seh_state_of_flow() noexcept {
+    SehState* state;
+    asm volatile("movq dirql_seh_current@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=&r"(state));
+    return state != nullptr ? *state : current_seh_state();
+}
+
+/// Makes `next` current; nullptr means the host thread's own state. The fiber switch and the system-service door do this.
+/// Like current_processor(), no address is remembered from one time to the next.
+inline void set_seh_state(SehState* next) noexcept {
+    void* place;
+    asm volatile("movq dirql_seh_current@gottpoff(%%rip), %0\n\tmovq %1, %%fs:(%0)"
+                 : "=&r"(place)
+                 : "r"(next)
+                 : "memory");
+}
+
+/// The same, and returns what was.
 SehState* exchange_seh_state(SehState* next) noexcept;
 
 /// Cuts the exception chain for code that runs on another stack of the same flow (ISR, DPC, a system service on the

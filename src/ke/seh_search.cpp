@@ -37,13 +37,18 @@ void forget_raises_under(SehState& state, const dirql_seh_frame& frame) noexcept
     while (state.raises != nullptr && raised_under(*state.raises, frame)) state.raises = state.raises->outer;
 }
 
+void unwind_doors(SehState& state, std::uint64_t to) noexcept {
+    if (state.door_state != to && state.door_unwound != nullptr) state.door_unwound(state.door_state, to);
+    state.door_state = to;
+}
+
 /// The second phase: lands on the innermost frame that has something to run, either a __finally block inside `target`,
 /// whose end comes here again (dirql_seh_finally_end), or at last the target's handler.
 [[noreturn]] DIRQL_SEH_LEFT_OPEN void unwind(SehState& state, dirql_seh_frame* target, std::uint32_t code) {
     dirql_seh_frame* frame = state.chain;
     while (frame != target && frame->kind != DIRQL_SEH_FINALLY) frame = frame->outer;
     state.chain = frame->outer;
-    state.door_state = frame->door_state;
+    unwind_doors(state, frame->door_state);
     forget_raises_under(state, *frame);
     if (frame == target) {
         state.handled.push(frame->function, frame->depth + 1, code);

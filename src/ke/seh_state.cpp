@@ -8,20 +8,24 @@
 
 #include <ntddk.h>
 
+extern "C" {
+constinit thread_local dirql::ke::SehState* dirql_seh_current
+    __attribute__((tls_model("initial-exec"), visibility("hidden"))) = nullptr;
+}
+
 namespace dirql::ke {
 
 namespace {
 
 thread_local SehState host_thread_state;
-thread_local constinit SehState* current_state [[gnu::tls_model("initial-exec")]] = nullptr;
 
 } // namespace
 
 SehState& current_seh_state() noexcept { return static_cast<SehState&>(*dirql_seh_state()); }
 
 SehState* exchange_seh_state(SehState* next) noexcept {
-    SehState* previous = current_state;
-    current_state = next;
+    SehState* previous = dirql_seh_current;
+    dirql_seh_current = next;
     return previous;
 }
 
@@ -29,6 +33,7 @@ SehChainCut::SehChainCut() noexcept : outer_(&current_seh_state()) {
     state_.unhandled = outer_->unhandled;
     state_.unhandled_user = outer_->unhandled_user;
     state_.door_state = outer_->door_state;
+    state_.door_unwound = outer_->door_unwound;
     exchange_seh_state(&state_);
 }
 
@@ -67,5 +72,5 @@ void abort_unhandled_exception(EXCEPTION_RECORD* record, CONTEXT*, void*) {
 // Not inlined, even here: see current_seh_state().
 [[gnu::noinline]] dirql_seh_fiber_state* dirql_seh_state(void) {
     using namespace dirql::ke;
-    return current_state != nullptr ? current_state : &host_thread_state;
+    return dirql_seh_current != nullptr ? dirql_seh_current : &host_thread_state;
 }

@@ -24,9 +24,11 @@ bool is_nt_service(const char* name) noexcept { return name[0] == 'N' && name[1]
 }
 
 void run_service(Thread& thread, ServiceCall& call) noexcept {
-    charge(current_processor(), cost::export_call);
-    call.status = current_processor()->trace_on != 0 ? traced_invoke(call) : call.invoke(call.body);
     Processor* processor = current_processor();
+    begin_work(processor);
+    processor = charge(processor, cost::export_call);
+    call.status = processor->trace_on != 0 ? traced_invoke(call) : call.invoke(call.body);
+    processor = current_processor();
     if (processor->irql != PASSIVE_LEVEL || apcs_disabled(thread)) [[unlikely]]
         service_violation(*processor);
 }
@@ -83,9 +85,9 @@ bool enter_kernel(Thread& thread, ServiceCall& call) noexcept {
         return false;
     thread.side = Side::kernel;
     thread.previous_mode = UserMode;
-    exchange_seh_state(&thread.seh);
+    set_seh_state(&thread.seh);
     const bool returned = switch_stacks(thread, call);
-    exchange_seh_state(&thread.user_seh);
+    set_seh_state(&thread.user_seh);
     thread.door = nullptr;
     thread.side = Side::user;
     return returned;

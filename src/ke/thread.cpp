@@ -14,6 +14,7 @@
 
 #include <cstring>
 #include <sys/mman.h>
+#include <utility>
 
 namespace dirql::ke {
 namespace {
@@ -53,6 +54,7 @@ std::size_t kernel_stack_pages(const Machine& machine) noexcept {
 void first_steps(void* argument) {
     auto& self = *static_cast<Thread*>(argument);
     self.started = 1;
+    begin_work(current_processor());
     DIRQL_TRACE(thread_start, .text = self.name);
     if (self.is_system != 0) run_system_thread(self);
     run_application_thread(self);
@@ -81,6 +83,14 @@ void free_kernel_stack(Machine& machine, std::byte* low, std::byte* top) noexcep
     machine.slot->free_pages(low - page_size, pages_for(static_cast<std::size_t>(top - low)) + 1);
 }
 
+namespace {
+
+void calls_unwound(std::uint64_t from, std::uint64_t to) noexcept {
+    if (auto hook = current_machine().hooks.calls_unwound) hook(from, to);
+}
+
+} // namespace
+
 bool initialize_thread(Machine& machine, Thread& thread, const ThreadStart& start) noexcept {
     if (!make_kernel_stack(machine, thread.kernel_stack_low, thread.kernel_stack_top)) return false;
     initialize_header(thread.header, object_type::thread, 0, sizeof(DISPATCHER_HEADER));
@@ -89,6 +99,7 @@ bool initialize_thread(Machine& machine, Thread& thread, const ThreadStart& star
     InitializeListHead(&thread.mutants);
     thread.seh = SehState{};
     thread.seh.unhandled = unhandled_exception;
+    thread.seh.door_unwound = calls_unwound;
     thread.is_system = start.user_body == nullptr;
     thread.side = Side::kernel;
     thread.previous_mode = start.user_body == nullptr ? KernelMode : UserMode;
@@ -115,6 +126,7 @@ void exit_current_thread(NTSTATUS status) noexcept {
     Thread& self = *current_thread();
     self.exit_status = status;
     refuse_held_mutexes(self);
+    calls_unwound(std::exchange(self.seh.door_state, 0), 0);
     if (auto rundown = current_machine().hooks.thread_rundown) rundown(self);
     abandon_mutants(self);
     DIRQL_TRACE(thread_end, .status = status);

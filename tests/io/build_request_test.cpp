@@ -197,6 +197,24 @@ TEST_CASE("an IRP of one's own is set up by hand, comes back to its completion r
     CHECK(ended == 3);
 }
 
+TEST_CASE("an IRP of IoAllocateIrp may be initialised anew, and is freed as before") {
+    RequestLab lab;
+    bool as_new = false;
+    lab.in_kernel([&] {
+        PIRP irp = IoAllocateIrp(3, FALSE);
+        IoSetNextIrpStackLocation(irp);
+        irp->IoStatus.Information = 7;
+        IoInitializeIrp(irp, IoSizeOfIrp(3), 3);
+        as_new = irp->CurrentLocation == 4 && irp->IoStatus.Information == 0 && irp->Size == IoSizeOfIrp(3);
+        IoFreeIrp(irp);
+        irp = static_cast<PIRP>(ExAllocatePoolWithTag(NonPagedPool, IoSizeOfIrp(2), 'tseT'));
+        IoInitializeIrp(irp, IoSizeOfIrp(2), 2);
+        as_new = as_new && irp->CurrentLocation == 3;
+        ExFreePool(irp);
+    });
+    CHECK(as_new);
+}
+
 TEST_CASE("an IRP of one's own that nobody keeps is a bug check, as on NT") {
     RequestLab lab;
     const Outcome outcome = lab.machine.run_in_kernel([&] {

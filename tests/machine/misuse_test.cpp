@@ -48,13 +48,16 @@ std::vector<Expectation> expectations() {
         {misuse_complete_with_cancel_routine, 0xC9, {is(7), some, in_system, zero}},
         {misuse_pending_not_marked, 0xC9, {is(0x23D), some, in_system, is(STATUS_PENDING)}},
         {misuse_marked_not_pending, 0xC9, {is(0x23E), some, in_system, is(STATUS_SUCCESS)}},
-        {misuse_suspicious_status, 0xC9, {is(0x300), some, in_system, is(0xFFFF'FFFF)}},
+        {misuse_suspicious_status, 0xC9, {is(0x225), some, in_system, is(0xFFFF'FFFF)}},
+        {misuse_not_completed, 0xC9, {is(0x226), some, in_system, is(STATUS_SUCCESS)}},
+        {misuse_call_with_cancel_routine, 0xC9, {is(0x203), some, in_system, zero}},
+        {misuse_reuse_queued, 0xC9, {is(0x311), some, in_system, zero}},
         {misuse_free_twice, 0x44, {in_system, zero, zero, zero}},
 
         {misuse_return_raised, 0xC9, {is(5), in_system, is(PASSIVE_LEVEL), is(DISPATCH_LEVEL)}},
         {misuse_return_in_critical_region, 0xC4, {is(0xC5), some, some, zero}},
         {misuse_return_in_guarded_region, 0xC4, {is(0xC5), some, some, zero}},
-        {misuse_return_with_lock, 0xC4, {is(0x0004000A), some, some, some}},
+        {misuse_return_with_lock, 0xC4, {is(0x00040009), some, some, some}},
 
         {misuse_raise_downwards, 0xC4, {is(0x30), is(DISPATCH_LEVEL), is(APC_LEVEL), zero}},
         {misuse_lower_upwards, 0xC4, {is(0x31), is(PASSIVE_LEVEL), is(DISPATCH_LEVEL), zero}},

@@ -54,6 +54,7 @@ static NTSTATUS DispatchMisuse(PIRP Irp, ULONG Which) {
     switch (Which) {
     case misuse_pending_not_marked: return STATUS_PENDING;
     case misuse_suspicious_status: return (NTSTATUS)-1;
+    case misuse_not_completed: return STATUS_SUCCESS;
     case misuse_marked_not_pending: IoMarkIrpPending(Irp); return Complete(Irp, STATUS_SUCCESS);
     default: break;
     }

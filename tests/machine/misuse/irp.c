@@ -28,6 +28,19 @@ MISUSE(free_twice) {
     IoFreeIrp(mine);
 }
 
+MISUSE(call_with_cancel_routine) {
+    PIRP mine = IoAllocateIrp(1, FALSE);
+    IoSetCancelRoutine(mine, CancelNothing);
+    IoCallDriver(g_device, mine);
+}
+
+MISUSE(reuse_queued) {
+    KEVENT event;
+    IO_STATUS_BLOCK result;
+    KeInitializeEvent(&event, NotificationEvent, FALSE);
+    IoReuseIrp(IoBuildDeviceIoControlRequest(0, g_device, NULL, 0, NULL, 0, FALSE, &event, &result), STATUS_SUCCESS);
+}
+
 MISUSE(return_raised) {
     KIRQL irql;
     KeRaiseIrql(DISPATCH_LEVEL, &irql);

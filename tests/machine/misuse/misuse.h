@@ -9,6 +9,7 @@ enum Misuse {
     misuse_pending_not_marked,
     misuse_marked_not_pending,
     misuse_suspicious_status,
+    misuse_not_completed,
     misuse_count
 };
 
