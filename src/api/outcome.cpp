@@ -1,10 +1,9 @@
 // From what the kernel recorded when it stopped to an Outcome.
 #include "api/machine_impl.hpp"
+#include "api/stop_names.hpp"
 #include "diag/guarded_memory.hpp"
 #include "diag/names.hpp"
 #include "diag/report.hpp"
-#include "ldr/exports.hpp"
-#include "ldr/symbolizer.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -12,39 +11,29 @@
 namespace dirql::api {
 namespace {
 
-// Code by image, function and line.
-class StackReader final : public diag::Symbolizer {
+// Whose code is at an address, and what reports call it.
+class StackReader {
 public:
     StackReader(const ke::Machine& machine, const std::vector<std::unique_ptr<LoadedDriver>>& drivers)
         : machine_(machine) {
         for (const auto& driver : drivers) {
-            if (driver != nullptr && driver->plug_in != nullptr) symbolizer_.add(driver->image);
+            if (driver != nullptr && driver->plug_in != nullptr) names_.add(driver->image);
         }
-    }
-
-    [[nodiscard]] diag::CodeName locate(std::uint64_t address, bool returned_to) override {
-        const ldr::CodeLocation location =
-            returned_to ? symbolizer_.locate_caller(address) : symbolizer_.locate(address);
-        return {location.image, location.offset, location.function, location.file, location.line};
-    }
-    [[nodiscard]] std::string_view export_at(std::uint64_t address) override {
-        const auto all = ldr::exports();
-        const auto found = std::ranges::find(all, reinterpret_cast<void*>(address), &ldr::Export::address);
-        return found == all.end() ? std::string_view() : found->name;
     }
 
     // The first frame of a fault is where it happened, all others are return addresses.
     [[nodiscard]] StackFrame read(std::uint64_t address, bool is_return) {
-        const diag::CodeName name = locate(address, is_return);
+        const diag::CodeName name = names_.locate(address, is_return);
         return {name.image, name.offset, name.function, name.file, name.line};
     }
     [[nodiscard]] const ke::CodeRange* driver_of(std::uint64_t address) const noexcept {
         return ke::find_code_range(machine_, address);
     }
+    [[nodiscard]] diag::Symbolizer& names() noexcept { return names_; }
 
 private:
     const ke::Machine& machine_;
-    ldr::Symbolizer symbolizer_;
+    StopNames names_;
 };
 
 // A rule about what a routine left is broken when the routine has returned: the parameters name it, or the device does.
@@ -84,7 +73,7 @@ Outcome describe_stop(const ke::Machine& machine, const std::vector<std::unique_
     Outcome outcome;
     outcome.kind = machine.stop.kind == ke::StopKind::bug_check ? OutcomeKind::bug_check : OutcomeKind::stall;
     outcome.bug_check = describe(machine.stop, reader);
-    outcome.report = diag::stop_report(machine, reader);
+    outcome.report = diag::stop_report(machine, reader.names());
     return outcome;
 }
 

@@ -111,11 +111,12 @@ private:
         const std::uint64_t blamed = blamed_routine();
         const std::uint64_t routine = blamed == 0 && !on_stack ? routine_among_parameters() : blamed;
         const std::uint64_t code = routine != 0 ? routine : on_stack ? frames_[inner] : 0;
-        if (const Image* image = view_.image_at(code)) field("Driver", driver_line(*image));
+        const std::uint64_t device = device_in_question(code);
+        if (const Image* image = view_.image_at(code)) field("Driver", driver_line(*image, device));
         if (code != 0)
             field(routine != 0 ? "Routine" : "Where",
                   view_.code_text(code, routine == 0 && is_return_address(view_, frames_, inner)));
-        if (stop_.device != nullptr) field("Device", view_.device_text(number(stop_.device)));
+        if (device != 0) field("Device", view_.device_text(device));
         const ProcessorCopy* processor = find_processor();
         const bool in_dpc = processor != nullptr && processor->processor.in_dpc != 0;
         field("Processor",
@@ -124,14 +125,30 @@ private:
         field("Time", fmt::format("{} us", microseconds(view_.machine().now)));
     }
 
-    // The image, and its driver object where the request leads to it.
-    [[nodiscard]] std::string driver_line(const Image& image) const {
-        if (stop_.device == nullptr) return image.name;
-        const auto device = view_.object<DEVICE_OBJECT>(number(stop_.device));
+    // Where the rule speaks of an IRP alone, it is the device whose driver the code belongs to, as the IRP still knows
+    // it. The innermost of them: locations of lower drivers come first.
+    [[nodiscard]] std::uint64_t device_in_question(std::uint64_t code) const {
+        if (stop_.device != nullptr) return number(stop_.device);
+        const auto irp = copy_irp(view_, number(stop_.irp));
+        const Image* image = view_.image_at(code);
+        if (!irp || image == nullptr) return 0;
+        const auto found = std::ranges::find_if(irp->locations, [&](const IO_STACK_LOCATION& location) {
+            return image_of_device(number(location.DeviceObject)) == image;
+        });
+        return found == irp->locations.end() ? 0 : number(found->DeviceObject);
+    }
+
+    // That of its driver's DriverEntry.
+    [[nodiscard]] const Image* image_of_device(std::uint64_t address) const {
+        const auto device = view_.object<DEVICE_OBJECT>(address);
         const auto driver = device ? view_.object<DRIVER_OBJECT>(number(device->DriverObject)) : std::nullopt;
-        const bool its_own = driver && view_.image_at(reinterpret_cast<std::uint64_t>(driver->DriverInit)) == &image;
-        return its_own ? fmt::format("{} ({})", view_.driver_text(number(device->DriverObject)), image.name)
-                       : image.name;
+        return driver ? view_.image_at(reinterpret_cast<std::uint64_t>(driver->DriverInit)) : nullptr;
+    }
+
+    // The image, and its driver object where the request leads to it.
+    [[nodiscard]] std::string driver_line(const Image& image, std::uint64_t device) const {
+        return image_of_device(device) == &image ? fmt::format("{} ({})", view_.driver_of_device(device), image.name)
+                                                 : image.name;
     }
 
     [[nodiscard]] const ProcessorCopy* find_processor() const {

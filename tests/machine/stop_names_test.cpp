@@ -1,0 +1,53 @@
+// Reports of real drivers name the devices, whatever the driver has made of the kernel's memory.
+#include "misuse_lab.hpp"
+
+#include <ntifs.h>
+
+#include <filesystem>
+#include <string>
+
+using namespace dirql;
+
+namespace {
+
+Outcome ruin(Host& host, unsigned byte) {
+    Machine machine(host);
+    REQUIRE(machine.load(std::filesystem::path(DRIVER_PATH_vandal)).has_value());
+    return machine.run([&](Process& process) {
+        File file = process.open("\\Device\\Vandal").value();
+        (void)file.device_control(CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800 + byte, METHOD_BUFFERED, FILE_ANY_ACCESS));
+    });
+}
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+} // namespace
+
+TEST_CASE("a report names the device that an IRP was completed twice for") {
+    Host host;
+    const Outcome outcome = ruin(host, 0);
+    INFO(outcome.report);
+    REQUIRE(outcome.bug_check.code == MULTIPLE_IRP_COMPLETE_REQUESTS);
+    CHECK(contains(outcome.report, "\nDriver     \\Driver\\vandal (vandal)\n"));
+    CHECK(contains(outcome.report, "\nDevice     \\Device\\Vandal\n"));
+    CHECK(contains(outcome.report, "IRP_MJ_DEVICE_CONTROL at \\Device\\Vandal of \\Driver\\vandal"));
+}
+
+TEST_CASE("a device whose name a driver has written over is told by its driver") {
+    Host host;
+    for (const unsigned byte : {0x01u, 0x7Eu, 0x7Fu, 0xFFu}) {
+        CAPTURE(byte);
+        const Outcome outcome = ruin(host, byte);
+        INFO(outcome.report);
+        REQUIRE(outcome.bug_check.code == MULTIPLE_IRP_COMPLETE_REQUESTS);
+        CHECK(contains(outcome.report, "\nDevice     \\Driver\\vandal device#1\n"));
+    }
+}
+
+TEST_CASE("a stall report names the device of a request") {
+    Host host;
+    const Outcome outcome = test::provoke(host, misuse_wait_forever);
+    INFO(outcome.report);
+    CHECK(outcome.kind == OutcomeKind::stall);
+    CHECK(contains(outcome.report, " at \\Device\\Misuse, in the hands of \\Driver\\misuse"));
+}
