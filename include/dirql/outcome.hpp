@@ -21,13 +21,15 @@ struct StackFrame {
 
 /// A bug check: KeBugCheckEx by a driver, by a trap, or by one of the checks.
 struct BugCheck {
-    std::uint32_t code = 0;                    ///< 0x44
-    std::string name;                          ///< "MULTIPLE_IRP_COMPLETE_REQUESTS"
-    std::array<std::uint64_t, 4> parameters{}; ///< as the code's document describes them
-    std::string rule;                          ///< the rule that was broken, in one sentence
-    std::string document;                      ///< the title of the document that states it
-    std::string driver;                        ///< the driver whose code ran, by name; empty when none did
-    std::vector<StackFrame> stack;             ///< driver code on the stack
+    std::uint32_t code = 0; ///< 0x44
+    std::string name;       ///< "MULTIPLE_IRP_COMPLETE_REQUESTS"
+    /// As the code's document describes them. An address of the library itself is given as one in a fictitious image nt at
+    /// 0xFFFFF800'00000000, which the report names: the same in every process, whichever compiler has built dirql.
+    std::array<std::uint64_t, 4> parameters{};
+    std::string rule;              ///< the rule that was broken, in one sentence
+    std::string document;          ///< the title of the document that states it
+    std::string driver;            ///< the driver whose code ran, by name; empty when none did
+    std::vector<StackFrame> stack; ///< driver code on the stack
 };
 
 enum class OutcomeKind {

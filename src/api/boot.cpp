@@ -3,6 +3,7 @@
 #include "ex/state.hpp"
 #include "io/state.hpp"
 #include "ke/clock.hpp"
+#include "ldr/exports.hpp"
 #include "mm/state.hpp"
 #include "ob/object.hpp"
 #include "ps/ps.hpp"
@@ -34,6 +35,7 @@ OnProcessor::~OnProcessor() {
 ke::Machine* boot(ke::Slot& slot, const ke::MachineOptions& options, ke::HostInterface* host) {
     ke::Machine* machine = ke::create_machine(slot, options, host);
     if (machine == nullptr) return nullptr;
+    machine->exports = ldr::export_addresses();
     const OnProcessor on_processor(*machine);
     const bool up = ex::initialize(*machine) && mm::initialize(*machine) && ob::initialize(*machine) &&
                     ps::initialize(*machine) && io::initialize(*machine);

@@ -6,6 +6,7 @@
 #include "diag/stack_view.hpp"
 #include "diag/text.hpp"
 #include "diag/unicode.hpp"
+#include "ke/nt_address.hpp"
 #include "ke/stop.hpp"
 
 #include <algorithm>
@@ -165,8 +166,9 @@ private:
         for (std::size_t i = 0; i < 4; ++i) {
             const std::uint64_t value = stop_.parameters[i];
             const std::string_view known = meaning_ != nullptr ? meaning_->parameters[i] : std::string_view{};
-            const std::string what =
-                view_.image_at(value) != nullptr ? view_.code_text(value, false) : status_of_exception(i);
+            const std::string what = view_.image_at(value) != nullptr ? view_.code_text(value, false)
+                                     : i == 0                         ? status_of_exception()
+                                                                      : kernel_code_text(value);
             const std::string_view comma = known.empty() || what.empty() ? "" : ": ";
             std::string line = fmt::format("  {}  0x{:<14X}  {}{}{}", i + 1, value, known, comma, what);
             line.erase(line.find_last_not_of(' ') + 1);
@@ -174,10 +176,18 @@ private:
         }
     }
 
-    [[nodiscard]] std::string status_of_exception(std::size_t index) const {
+    // "nt!KeSetEvent", or nothing.
+    [[nodiscard]] std::string kernel_code_text(std::uint64_t value) const {
+        const auto code = ke::behind_reported_address(view_.machine(), value);
+        if (!code) return {};
+        const std::string_view name = view_.symbolizer().export_at(number(*code));
+        return name.empty() ? "nt" : fmt::format("nt!{}", name);
+    }
+
+    [[nodiscard]] std::string status_of_exception() const {
         const bool exception = stop_.code == KMODE_EXCEPTION_NOT_HANDLED || stop_.code == SYSTEM_SERVICE_EXCEPTION ||
                                stop_.code == SYSTEM_THREAD_EXCEPTION_NOT_HANDLED;
-        return exception && index == 0 ? status_text(static_cast<NTSTATUS>(stop_.parameters[0])) : std::string{};
+        return exception ? status_text(static_cast<NTSTATUS>(stop_.parameters[0])) : std::string{};
     }
 
     void stack() {

@@ -1,6 +1,7 @@
 #include "diag/stack_view.hpp"
 
 #include "diag/unicode.hpp"
+#include "ke/call_site.hpp"
 
 #include <algorithm>
 #include <array>
@@ -30,44 +31,15 @@ template <std::size_t Count> bool on_any(const std::array<Bounds, Count>& stacks
     return std::ranges::any_of(stacks, [&](const Bounds& stack) { return stack.holds(address); });
 }
 
-std::int32_t displacement(const std::uint8_t* bytes) noexcept {
-    std::int32_t value;
-    std::memcpy(&value, bytes, sizeof value);
-    return value;
-}
-
-std::string export_in(const MachineView& view, std::uint64_t table_entry) {
-    const auto target = view.memory().read<std::uint64_t>(table_entry);
-    return target ? std::string(view.symbolizer().export_at(*target)) : std::string{};
-}
-
-// A stub of the linkage table: endbr64 and a bnd prefix may stand before its `jmp *entry(%rip)`.
-std::string export_behind_stub(const MachineView& view, std::uint64_t stub) {
-    std::array<std::uint8_t, 16> code{};
-    if (!view.memory().copy(code.data(), stub, code.size())) return {};
-    constexpr std::array<std::uint8_t, 4> endbr64 = {0xF3, 0x0F, 0x1E, 0xFA};
-    std::size_t at = std::equal(endbr64.begin(), endbr64.end(), code.begin()) ? endbr64.size() : 0;
-    if (code[at] == 0xF2) ++at;
-    if (code[at] != 0xFF || code[at + 1] != 0x25) return {};
-    return export_in(view, stub + at + 6 + static_cast<std::uint64_t>(std::int64_t{displacement(&code[at + 2])}));
-}
-
-// `instruction_end` is where displacements count from.
-std::string export_of_direct_call(const MachineView& view, std::uint64_t instruction_end, const std::uint8_t* operand) {
-    const std::uint64_t target = instruction_end + static_cast<std::uint64_t>(std::int64_t{displacement(operand)});
-    const std::string_view direct = view.symbolizer().export_at(target);
-    return direct.empty() ? export_behind_stub(view, target) : std::string(direct);
-}
-
 } // namespace
 
 std::string export_called(const MachineView& view, std::uint64_t return_address) {
-    std::array<std::uint8_t, 6> code{}; // the bytes before it
-    if (!view.memory().copy(code.data(), return_address - code.size(), code.size())) return {};
-    if (code[0] == 0xFF && code[1] == 0x15) {
-        return export_in(view, return_address + static_cast<std::uint64_t>(std::int64_t{displacement(&code[2])}));
-    }
-    return code[1] == 0xE8 ? export_of_direct_call(view, return_address, &code[2]) : std::string{};
+    const auto copy = [&](void* to, std::uint64_t from, std::size_t bytes) {
+        return view.memory().copy(to, from, bytes);
+    };
+    const ke::CallTarget target = ke::call_target(return_address, copy);
+    const std::string_view direct = view.symbolizer().export_at(target.direct);
+    return std::string(direct.empty() ? view.symbolizer().export_at(target.behind_stub) : direct);
 }
 
 Frames frames_of_stop(const MachineView& view) {

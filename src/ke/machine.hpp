@@ -11,6 +11,7 @@
 #include <ntifs.h>
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace dirql::diag {
@@ -89,6 +90,7 @@ struct Machine {
     static constexpr unsigned max_images = 64;
     unsigned image_count;
     CodeRange images[max_images];
+    std::span<const void* const> exports; // addresses, in the order of the export table
 
     // Zeroed memory from the slot that lives as long as the machine. Null when memory is exhausted.
     [[nodiscard]] void* allocate(std::size_t bytes) noexcept;

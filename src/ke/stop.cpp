@@ -4,6 +4,7 @@
 #include "ke/clock.hpp"
 #include "ke/export_door.hpp"
 #include "ke/machine.hpp"
+#include "ke/nt_address.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/trap.hpp"
 
@@ -83,10 +84,6 @@ void bug_check(std::uint32_t code, std::uint64_t p1, std::uint64_t p2, std::uint
                    .text = details.rule == nullptr ? "" : details.rule);
     Stop& stop = begin_stop(*processor, StopKind::bug_check);
     stop.code = code;
-    stop.parameters[0] = p1;
-    stop.parameters[1] = p2;
-    stop.parameters[2] = p3;
-    stop.parameters[3] = p4;
     stop.rule = details.rule;
     stop.document = details.document;
     stop.irp = details.irp;
@@ -95,6 +92,8 @@ void bug_check(std::uint32_t code, std::uint64_t p1, std::uint64_t p2, std::uint
     if (stop.frame_count == 0) { // a trap has recorded the stack of the fault already
         record_stack(*processor->machine, stop, 0, reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
     }
+    const std::uint64_t parameters[] = {p1, p2, p3, p4};
+    for (unsigned i = 0; i < 4; ++i) stop.parameters[i] = reported_address(*processor->machine, stop, parameters[i]);
     leave_machine();
 }
 

@@ -25,7 +25,7 @@ inline constexpr unsigned max_stack_trace = 32;
 struct Stop {
     StopKind kind;
     std::uint32_t code; // bug check code
-    std::uint64_t parameters[4];
+    std::uint64_t parameters[4]; // the library's own addresses as nt's: see nt_address.hpp
     const char* rule;     // the rule that was broken, in one sentence; null when the code says all
     const char* document; // the title of the document that states it
     char text[160];       // names that the rule's sentence needs: an export, a tag, a lock

@@ -107,6 +107,15 @@ std::span<const Export> exports() {
     return table;
 }
 
+std::span<const void* const> export_addresses() {
+    static const auto addresses = [] {
+        std::array<const void*, std::size(rows)> all;
+        std::ranges::transform(exports(), all.begin(), &Export::address);
+        return all;
+    }();
+    return addresses;
+}
+
 const Export* find_export(std::string_view name) {
     const auto all = exports();
     const auto found = std::ranges::lower_bound(all, name, {}, &Export::name);

@@ -84,6 +84,26 @@ TEST_CASE("the same with every way of building the plug-in, with threads, and wh
     }
 }
 
+TEST_CASE("the same when the kernel faults for a driver: no address of the host's is told") {
+    const Workplace place;
+    struct {
+        const char* code;
+        const char* entered;
+    } const faults[] = {
+        {"0x222024", "nt!IofCompleteRequest"}, {"0x222028", "nt!memcpy"}, {"0x22202c", "nt!KeSetEvent"}};
+    for (const auto& plug_in : plug_ins(place, SOURCE_subject, PLUG_IN_subject)) {
+        for (const auto& [code, entered] : faults) {
+            CAPTURE(plug_in, code);
+            const std::vector<std::string> words{plug_in, "--ioctl", "Subject", code, ""};
+            repeats(place, words, some);
+            const Ending ending = perform(place, words);
+            INFO(ending.err);
+            CHECK(ending.status == 3);
+            CHECK(ending.err.find(std::string("the instruction: ") + entered + "\n") != std::string::npos);
+        }
+    }
+}
+
 TEST_CASE("an endless loop is stopped at the same place every time") {
     const Workplace place;
     repeats(place, {PLUG_IN_subject, "--ioctl", "Subject", "0x222010", ""}, 3);

@@ -2,6 +2,7 @@
 #include "catch.hpp"
 
 #include "diag/report.hpp"
+#include "ke/nt_address.hpp"
 #include "ke/stop.hpp"
 #include "ke_machine.hpp"
 
@@ -39,6 +40,13 @@ DRIVER_CODE void NTAPI EchoDispatch(void* context) {
 
 DRIVER_CODE void NTAPI CrashOnPurpose(void*) {
     KeBugCheckEx(0xE2000001, 1, 2, reinterpret_cast<ULONG_PTR>(&EchoDispatch), 4);
+    asm volatile("" ::: "memory");
+}
+
+// With addresses of the kernel: an export's and another routine's.
+DRIVER_CODE void NTAPI CrashWithAddresses(void*) {
+    KeBugCheckEx(0xE2000001, reinterpret_cast<ULONG_PTR>(&KeSetEvent), number(&complete_request), 0x1234,
+                 reinterpret_cast<ULONG_PTR>(&EchoDispatch));
     asm volatile("" ::: "memory");
 }
 
@@ -126,6 +134,37 @@ TEST_CASE("a driver that stops the system itself") {
     CHECK(contains(text, "echo.so+0x200 EchoDispatch (echo.c:2)\n")); // the parameter
     CHECK(contains(text, "  nt!KeBugCheckEx\n  echo.so+0x300 CrashOnPurpose (echo.c:3)\n"));
     CHECK_FALSE(contains(text, "IRP"));
+}
+
+TEST_CASE("addresses of the kernel are told as those of an image at a fixed place") {
+    World world;
+    const void* const exports[] = {nullptr, reinterpret_cast<const void*>(&KeBugCheckEx),
+                                   reinterpret_cast<const void*>(&KeSetEvent)};
+    world.machine->exports = exports;
+    world.names.exports.emplace_back(number(&KeSetEvent), "KeSetEvent");
+    world.machine.thread("worker", CrashWithAddresses);
+    world.machine.run();
+    const auto& parameters = world.machine->stop.parameters;
+    CHECK(parameters[0] == ke::nt_base + 3 * ke::nt_export_size);
+    CHECK(parameters[1] == ke::nt_base + 2 * ke::nt_export_size); // no export's: the one that the driver has called
+    CHECK(parameters[2] == 0x1234);
+    CHECK(parameters[3] == number(&EchoDispatch));
+    const std::string text = world.report();
+    INFO(text);
+    CHECK(contains(text, "\n  2  0xFFFFF80000000020  nt!KeBugCheckEx\n"));
+}
+
+TEST_CASE("other addresses of the kernel are where it begins, when nothing tells how it was entered") {
+    World world;
+    world.machine.thread("worker", CrashWithAddresses);
+    world.machine.run();
+    CHECK(world.machine->stop.parameters[0] == ke::nt_base);
+    CHECK(contains(world.report(), "\n  2  0xFFFFF80000000000  nt\n"));
+    const auto behind = ke::behind_reported_address(*world.machine, ke::nt_base);
+    REQUIRE(behind);
+    CHECK(*behind == nullptr);
+    for (const std::uint64_t none : {std::uint64_t{0}, ke::nt_base - 1, ke::nt_base + 1, ke::nt_base + 16})
+        CHECK_FALSE(ke::behind_reported_address(*world.machine, none));
 }
 
 TEST_CASE("parameters are hexadecimal, as short as they are") {

@@ -177,6 +177,9 @@ TEST_CASE("misuse of work items", "[work][bugcheck]") {
     ke::Stop stop{};
     SECTION("returned at DISPATCH_LEVEL") {
         const PWORKER_THREAD_ROUTINE routine = [](PVOID) { KeRaiseIrqlToDpcLevel(); };
+        // A driver's, unlike all other code of this program, which the kernel is linked into.
+        REQUIRE(
+            ke::add_code_range(kernel.machine(), {ke::parameter(routine), ke::parameter(routine) + 1, "x", nullptr}));
         stop = kernel.run([&] {
             ExInitializeWorkItem(&item, routine, &kernel);
             ExQueueWorkItem(&item, DelayedWorkQueue);

@@ -175,6 +175,7 @@ TEST_CASE("what a driver leaves behind at unload is found") {
             CHECK(machine.outcome().is_bug_check(c.code));
             if (c.code == 0xC4) {
                 CHECK(machine.outcome().bug_check.parameters[0] == 0x62);
+                CHECK(holds(in_system, machine.outcome().bug_check.parameters[1])); // the name, in the machine
                 CHECK(machine.outcome().bug_check.parameters[3] == 1);
             }
         }

@@ -19,11 +19,16 @@ static DRIVER_UNLOAD Unload;
 #define SUM CODE(6, METHOD_IN_DIRECT)           /* 0x222019: prints the sum of the second buffer's bytes */
 #define BUG_CHECK CODE(7, METHOD_BUFFERED)      /* 0x22201c */
 #define COPY_RECKLESSLY CODE(8, METHOD_NEITHER) /* 0x222023: without a handler */
+/* The kernel is what runs into these, not the driver. */
+#define COMPLETE_GARBAGE CODE(9, METHOD_BUFFERED) /* 0x222024 */
+#define COPY_TO_GARBAGE CODE(10, METHOD_BUFFERED) /* 0x222028 */
+#define SET_GARBAGE CODE(11, METHOD_BUFFERED)     /* 0x22202c: at DISPATCH_LEVEL */
 
 static UNICODE_STRING DeviceName = RTL_CONSTANT_STRING(L"\\Device\\" DEVICE_NAME);
 static UNICODE_STRING LinkName = RTL_CONSTANT_STRING(L"\\DosDevices\\" DEVICE_NAME);
 
 static volatile LONG Enough, Laps;
+static PVOID volatile Garbage = (PVOID)0x1000;
 
 static NTSTATUS Complete(PIRP Irp, NTSTATUS Status, ULONG_PTR Information) {
     Irp->IoStatus.Status = Status;
@@ -89,6 +94,7 @@ static NTSTATUS Control(PDEVICE_OBJECT DeviceObject, PIRP Irp) {
     PVOID UserInput = Location->Parameters.DeviceIoControl.Type3InputBuffer;
     ULONG InLength = Location->Parameters.DeviceIoControl.InputBufferLength;
     ULONG OutLength = Location->Parameters.DeviceIoControl.OutputBufferLength, i;
+    KIRQL Irql;
 
     UNREFERENCED_PARAMETER(DeviceObject);
     switch (Location->Parameters.DeviceIoControl.IoControlCode) {
@@ -109,6 +115,13 @@ static NTSTATUS Control(PDEVICE_OBJECT DeviceObject, PIRP Irp) {
             ((volatile UCHAR*)Irp->UserBuffer)[i] = ((volatile UCHAR*)UserInput)[i];
         }
         return Complete(Irp, STATUS_SUCCESS, i);
+    case COMPLETE_GARBAGE: IoCompleteRequest((PIRP)Garbage, IO_NO_INCREMENT); return STATUS_SUCCESS;
+    case COPY_TO_GARBAGE: RtlCopyMemory(Garbage, Irp, sizeof(IRP)); return Complete(Irp, STATUS_SUCCESS, 0);
+    case SET_GARBAGE:
+        KeRaiseIrql(DISPATCH_LEVEL, &Irql);
+        KeSetEvent(Garbage, 0, FALSE);
+        KeLowerIrql(Irql);
+        return Complete(Irp, STATUS_SUCCESS, 0);
     default: return Complete(Irp, STATUS_INVALID_DEVICE_REQUEST, 0);
     }
 }
