@@ -13,12 +13,15 @@ namespace dirql::diag {
 enum class EventKind : std::uint8_t {
     // IRPs
     irp_allocated,
-    irp_call,       // IofCallDriver: into a dispatch routine of `object`
-    irp_return,     // it returned `status`
-    irp_complete,   // IofCompleteRequest, with `status`; `value`: IoStatus.Information
-    irp_completion, // a completion routine is called; `object`: its driver's device, null when the issuer has set it
+    irp_initialized, // IoInitializeIrp: in memory of the driver's
+    irp_reused,      // IoReuseIrp: from now on another request. Recorded with `value`: its number before, or 0
+    irp_call,        // IofCallDriver: into a dispatch routine of `object`
+    irp_return,      // it returned `status`
+    irp_complete,    // IofCompleteRequest, with `status`; `value`: IoStatus.Information
+    irp_completion,  // a completion routine is called; `object`: its driver's device, null when the issuer has set it
     irp_completion_return,
     irp_cancel,   // IoCancelIrp
+    packet_start, // IoStartPacket for `object`; `value`: 1 when the device was busy and it was queued
     irp_finished, // the issuer has its `status`
     irp_freed,
     // execution

@@ -74,7 +74,9 @@ const IO_STACK_LOCATION* current_location(const IrpCopy& copy) noexcept {
 std::string request_text(const IO_STACK_LOCATION& location) {
     const std::string function = function_text(location.MajorFunction, location.MinorFunction);
     const ULONG code = location.Parameters.DeviceIoControl.IoControlCode; // completion clears it
-    return has_control_code(location.MajorFunction) && code != 0 ? fmt::format("{} 0x{:X}", function, code) : function;
+    return has_control_code(location.MajorFunction, location.MinorFunction) && code != 0
+               ? fmt::format("{} 0x{:X}", function, code)
+               : function;
 }
 
 std::string irp_summary(const MachineView& view, const IrpCopy& copy) {

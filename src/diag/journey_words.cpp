@@ -68,6 +68,16 @@ std::string allocation(const Record& record, const Record* around) {
     return fmt::format("{} is allocated", irp_name(record));
 }
 
+std::string reuse(const Record& record) {
+    return record.value == 0 ? fmt::format("{} is set up anew", irp_name(record))
+                             : fmt::format("irp#{} is used again, as {}", record.value, irp_name(record));
+}
+
+std::string packet(const Record& record) {
+    return fmt::format("IoStartPacket{}: the device is {}, {} is {}", device_of(record),
+                       record.value == 0 ? "idle" : "busy", irp_name(record), record.value == 0 ? "started" : "queued");
+}
+
 // The function is told where it is another one than the first driver's, which the title tells.
 std::string call(const Record& record, const Record* first_call) {
     const bool same = first_call != nullptr && request_text(record) == request_text(*first_call);
@@ -118,6 +128,9 @@ std::string in_words(const Record& record, const Circumstances& where) {
         return fmt::format("{} returns {} to the application{}", one_line(record.text), status_text(record.status),
                            service_note(record.status));
     case EventKind::irp_allocated: return allocation(record, where.around);
+    case EventKind::irp_initialized: return fmt::format("{} is set up in the driver's memory", irp_name(record));
+    case EventKind::irp_reused: return reuse(record);
+    case EventKind::packet_start: return packet(record);
     case EventKind::irp_call: return call(record, where.first_call);
     case EventKind::irp_return:
         return fmt::format("<- it returns {}{}", status_text(record.status), dispatch_note(record.status));

@@ -35,6 +35,11 @@ namespace dirql::diag {
     return major == IRP_MJ_DEVICE_CONTROL || major == IRP_MJ_INTERNAL_DEVICE_CONTROL ||
            major == IRP_MJ_FILE_SYSTEM_CONTROL;
 }
+// And of this minor function? Mounting and verifying a volume have other parameters in that place.
+[[nodiscard]] constexpr bool has_control_code(std::uint8_t major, std::uint8_t minor) noexcept {
+    return has_control_code(major) &&
+           (major != IRP_MJ_FILE_SYSTEM_CONTROL || minor == IRP_MN_USER_FS_REQUEST || minor == IRP_MN_KERNEL_CALL);
+}
 
 // The four parts of an I/O control code, as CTL_CODE puts them together.
 struct ControlCode {

@@ -32,6 +32,10 @@ std::string_view sort_of(const Event& event) noexcept {
     }
 }
 
+bool begins_life(EventKind kind) noexcept {
+    return kind == EventKind::irp_allocated || kind == EventKind::irp_initialized || kind == EventKind::irp_reused;
+}
+
 // Does this record end that call? Its IRP and device may be gone by now: they are only compared.
 bool ends(const Event& end, const Event& begin) noexcept {
     if (beginning_of(end.kind) != begin.kind) return false;
@@ -47,10 +51,11 @@ std::string_view Recorder::keep(std::string_view text) {
 }
 
 // A new number for each life of an IRP, though its memory is used again.
-std::uint32_t Recorder::number_irp(const Event& event) {
+std::uint32_t Recorder::number_irp(const Event& event, Record& record) {
     if (event.irp == nullptr) return 0;
     auto [entry, fresh] = irps_.try_emplace(event.irp, 0);
-    if (fresh || event.kind == EventKind::irp_allocated) entry->second = ++last_irp_;
+    if (event.kind == EventKind::irp_reused) record.value = entry->second;
+    if (fresh || begins_life(event.kind)) entry->second = ++last_irp_;
     const std::uint32_t number = entry->second;
     if (event.kind == EventKind::irp_freed) irps_.erase(entry);
     return number;
@@ -149,7 +154,7 @@ void Recorder::record(const Event& event, const Origin& origin) {
         end_call(event, record);
     } else {
         if (event.kind == EventKind::object_named) begin_object(event);
-        record.irp = number_irp(event);
+        record.irp = number_irp(event, record);
         const Name name = name_object(event, origin);
         record.object = name.name;
         record.driver = name.driver;

@@ -89,7 +89,7 @@ private:
     using Objects = std::map<std::uintptr_t, Object>;
 
     [[nodiscard]] std::string_view keep(std::string_view text);
-    [[nodiscard]] std::uint32_t number_irp(const Event& event);
+    [[nodiscard]] std::uint32_t number_irp(const Event& event, Record& record);
     [[nodiscard]] Name name_object(const Event& event, const Origin& origin);
     [[nodiscard]] std::string_view number_object(const Event& event);
     [[nodiscard]] std::string_view next_device_name(std::string_view driver);

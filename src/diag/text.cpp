@@ -14,6 +14,7 @@ namespace {
 //   i IRP         f its function    s status        o object      d driver and object      r routine
 //   v value       x value, hex      l value as IRQL c code, hex   b code as bug check      g code as pool tag
 //   t text        q text, quoted    w what a wait is for          u until when             y status, if there is one
+//   p IRP by its number before      e what became of a packet
 struct Style {
     EventKind kind;
     std::string_view verb;
@@ -22,12 +23,15 @@ struct Style {
 
 constexpr Style styles[] = {
     {EventKind::irp_allocated, "allocate", "%i"},
+    {EventKind::irp_initialized, "initialize", "%i"},
+    {EventKind::irp_reused, "reuse", "%i, before %p"},
     {EventKind::irp_call, "call", "%i %f -> %d"},
     {EventKind::irp_return, "return", "%i %s <- %d"},
     {EventKind::irp_complete, "complete", "%i %s, information 0x%x"},
     {EventKind::irp_completion, "completion", "%i %s -> %r of %d"},
     {EventKind::irp_completion_return, "completed", "%i %s <- %d"},
     {EventKind::irp_cancel, "cancel", "%i"},
+    {EventKind::packet_start, "packet", "%i for %d, %e"},
     {EventKind::irp_finished, "finish", "%i %s, information 0x%x"},
     {EventKind::irp_freed, "free", "%i"},
     {EventKind::service_entry, "service", "%t"},
@@ -85,6 +89,8 @@ std::string field(char letter, const Record& record) {
     switch (letter) {
     case 'i': return record.irp == 0 ? "" : fmt::format("irp#{}", record.irp);
     case 'f': return request_text(record);
+    case 'p': return record.value == 0 ? "unknown" : fmt::format("irp#{}", record.value);
+    case 'e': return record.value == 0 ? "started" : "device busy: queued";
     case 's': return status_text(record.status);
     case 'y': return record.value == 0 ? "" : status_text(record.status);
     case 'o': return one_line(record.object);

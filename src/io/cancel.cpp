@@ -76,6 +76,8 @@ void call_cancel_routine(PDRIVER_CANCEL routine, PIRP irp) noexcept {
     const KIRQL irql = irp->CancelIrql;
     const unsigned held = processor->held.count;
     const std::uint32_t regions = ke::CalloutState::regions_of(*processor->current);
+    const ke::CalloutSite site{ke::CalloutKind::cancel, reinterpret_cast<const void*>(routine), device, irp};
+    ke::trace_callout_entry(site);
     routine(device, irp);
     processor = ke::current_processor();
     if (processor->held.count + 1 != held || processor->irql != irql ||
@@ -88,6 +90,7 @@ void call_cancel_routine(PDRIVER_CANCEL routine, PIRP irp) noexcept {
              .device = device});
     }
     ke::leave_callout(processor);
+    ke::trace_callout_exit(site, nullptr);
 }
 
 bool cancel_irp(PIRP irp) noexcept { return cancel_locked(irp, acquire_cancel_lock()); }

@@ -162,7 +162,7 @@ VOID NTAPI IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize) {
     const UCHAR flags = ours ? Irp->AllocationFlags : UCHAR{0};
     set_up(Irp, PacketSize, StackSize);
     Irp->AllocationFlags = flags;
-    DIRQL_TRACE(irp_allocated, .irp = Irp);
+    DIRQL_TRACE(irp_initialized, .irp = Irp);
 }
 
 // As new, with this status; what its allocation decided stays.
@@ -173,6 +173,6 @@ VOID NTAPI IoReuseIrp(PIRP Irp, NTSTATUS Status) {
     set_up(Irp, Irp->Size, Irp->StackCount);
     Irp->AllocationFlags = flags;
     Irp->IoStatus.Status = Status;
-    DIRQL_TRACE(irp_allocated, .irp = Irp);
+    DIRQL_TRACE(irp_reused, .irp = Irp);
 }
 }

@@ -73,6 +73,7 @@ VOID NTAPI IoStartPacket(PDEVICE_OBJECT DeviceObject, PIRP Irp, PULONG Key, PDRI
     PKDEVICE_QUEUE_ENTRY entry = &Irp->Tail.Overlay.DeviceQueueEntry;
     const BOOLEAN queued = Key != nullptr ? KeInsertByKeyDeviceQueue(&DeviceObject->DeviceQueue, entry, *Key)
                                           : KeInsertDeviceQueue(&DeviceObject->DeviceQueue, entry);
+    DIRQL_TRACE(packet_start, .irp = Irp, .object = DeviceObject, .value = queued);
     if (!queued) {
         start(DeviceObject, entry, lock);
     } else if (CancelFunction != nullptr) {

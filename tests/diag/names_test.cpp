@@ -101,6 +101,15 @@ TEST_CASE("a control code tells its four parts") {
           "device type 0x9C40, function 0x901, METHOD_OUT_DIRECT, FILE_WRITE_ACCESS");
 }
 
+TEST_CASE("which requests carry a control code") {
+    for (const auto major : {IRP_MJ_DEVICE_CONTROL, IRP_MJ_INTERNAL_DEVICE_CONTROL, IRP_MJ_FILE_SYSTEM_CONTROL})
+        CHECK(has_control_code(static_cast<std::uint8_t>(major), 0));
+    CHECK(has_control_code(IRP_MJ_FILE_SYSTEM_CONTROL, IRP_MN_KERNEL_CALL));
+    CHECK_FALSE(has_control_code(IRP_MJ_FILE_SYSTEM_CONTROL, IRP_MN_MOUNT_VOLUME));
+    CHECK_FALSE(has_control_code(IRP_MJ_FILE_SYSTEM_CONTROL, IRP_MN_VERIFY_VOLUME));
+    CHECK_FALSE(has_control_code(IRP_MJ_READ, 0));
+}
+
 TEST_CASE("levels") {
     CHECK(irql_text(0) == "PASSIVE_LEVEL");
     CHECK(irql_text(2) == "DISPATCH_LEVEL");

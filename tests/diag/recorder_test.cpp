@@ -25,6 +25,22 @@ TEST_CASE("an IRP's memory is used again under a new number") {
     CHECK(machine.recorder.irp_number(at(2)) == 0);
 }
 
+TEST_CASE("an IRP that is initialised in a driver's memory, or reused, is another one") {
+    Machine machine;
+    machine({.kind = EventKind::irp_initialized, .irp = at(1)});
+    CHECK(last(machine).irp == 1);
+    machine({.kind = EventKind::irp_reused, .irp = at(1)});
+    CHECK(last(machine).irp == 2);
+    CHECK(last(machine).value == 1);
+    machine({.kind = EventKind::irp_call, .irp = at(1), .object = at(2)});
+    CHECK(last(machine).irp == 2);
+    machine({.kind = EventKind::irp_initialized, .irp = at(1)});
+    CHECK(last(machine).irp == 3);
+    machine({.kind = EventKind::irp_reused, .irp = at(7)}); // whose beginning nobody saw
+    CHECK(last(machine).irp == 4);
+    CHECK(last(machine).value == 0);
+}
+
 TEST_CASE("an IRP that nobody saw allocated gets a number too") {
     Machine machine;
     machine({.kind = EventKind::irp_call, .irp = at(9), .object = at(2)});

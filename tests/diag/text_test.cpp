@@ -64,6 +64,19 @@ TEST_CASE("the log of an IRP that a DPC completes") {
 )");
 }
 
+TEST_CASE("IRPs that a driver makes itself, and packets") {
+    Machine m;
+    m.driver(5, "\\Driver\\echo").device(2, 5, "\\Device\\Echo").on(24, "app");
+    m({.kind = EventKind::irp_initialized, .irp = at(1)});
+    CHECK(what(m) == "initialize  irp#1");
+    m({.kind = EventKind::irp_reused, .irp = at(1)});
+    CHECK(what(m) == "reuse       irp#2, before irp#1");
+    m({.kind = EventKind::packet_start, .irp = at(1), .object = at(2)});
+    CHECK(what(m) == "packet      irp#2 for \\Driver\\echo \\Device\\Echo, started");
+    m({.kind = EventKind::packet_start, .irp = at(1), .object = at(2), .value = 1});
+    CHECK(what(m) == "packet      irp#2 for \\Driver\\echo \\Device\\Echo, device busy: queued");
+}
+
 TEST_CASE("what drivers print stays on one line") {
     Machine machine;
     machine.on(24, "app")({.kind = EventKind::debug_print, .text = "one\ntwo\t\x01 \xFF \xC3\xA4\r\n"});

@@ -215,6 +215,36 @@ TEST_CASE("an IRP of IoAllocateIrp may be initialised anew, and is freed as befo
     CHECK(as_new);
 }
 
+TEST_CASE("in a trace, an IRP in a driver's own memory has a number, and another one when it is reused") {
+    RequestLab lab;
+    lab.machine.trace().enable(true);
+    Completion completion = [](PDEVICE_OBJECT, PIRP) { return STATUS_MORE_PROCESSING_REQUIRED; };
+    lab.in_kernel([&] {
+        lab.machine.trace().clear();
+        const CCHAR locations = lab.device->StackSize;
+        auto* irp = static_cast<PIRP>(ExAllocatePoolZero(NonPagedPoolNx, IoSizeOfIrp(locations), 0x74736574));
+        for (int i = 0; i < 2; ++i) {
+            if (i == 0) {
+                IoInitializeIrp(irp, IoSizeOfIrp(locations), locations);
+            } else {
+                IoReuseIrp(irp, STATUS_SUCCESS);
+            }
+            IoGetNextIrpStackLocation(irp)->MajorFunction = IRP_MJ_FLUSH_BUFFERS;
+            set_completion(irp, completion);
+            IoCallDriver(lab.device, irp);
+        }
+        ExFreePoolWithTag(irp, 0x74736574);
+    });
+    const std::vector<std::uint32_t> irps = lab.machine.trace().irps();
+    REQUIRE(irps.size() == 2);
+    const std::string first = "irp#" + std::to_string(irps[0]), second = "irp#" + std::to_string(irps[1]);
+    const std::string text = lab.machine.trace().text();
+    INFO(text);
+    CHECK(text.find("initialize  " + first + "\n") != std::string::npos);
+    CHECK(text.find("reuse       " + second + ", before " + first + "\n") != std::string::npos);
+    CHECK(text.find("call        " + second + " IRP_MJ_FLUSH_BUFFERS") != std::string::npos);
+}
+
 TEST_CASE("an IRP of one's own that nobody keeps is a bug check, as on NT") {
     RequestLab lab;
     const Outcome outcome = lab.machine.run_in_kernel([&] {

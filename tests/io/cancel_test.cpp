@@ -222,3 +222,22 @@ TEST_CASE("a cancel routine that keeps the cancel lock is found") {
     });
     CHECK(outcome.is_bug_check(0xC4));
 }
+
+TEST_CASE("the journey of a cancelled request shows its cancel routine, and what was done in it") {
+    CancelLab lab(true, {.trace = true});
+    lab.run([&](Process& process) {
+        File file = process.open("\\Device\\C", overlapped).value();
+        lab.machine.trace().clear();
+        Request read = file.start_read(4);
+        read.cancel();
+        CHECK(read.wait().status == STATUS_CANCELLED);
+    });
+    const std::string journey = lab.machine.trace().journey(lab.machine.trace().irps().at(0));
+    INFO(journey);
+    const std::size_t begin = journey.find("-> \\Driver\\c's cancel routine is called");
+    const std::size_t done = journey.find("completes irp#", begin);
+    const std::size_t end = journey.find("<- it returns\n", done);
+    CHECK(begin != std::string::npos);
+    CHECK(done != std::string::npos);
+    CHECK(end != std::string::npos);
+}

@@ -96,6 +96,23 @@ TEST_CASE("StartIo gets one packet at a time, in the order of arrival") {
     }
 }
 
+TEST_CASE("a journey tells whether IoStartPacket started the request or queued it") {
+    QueueLab lab({.trace = true});
+    lab.run([&](Process& process) {
+        File file = process.open("\\Device\\Q", overlapped).value();
+        lab.machine.trace().clear();
+        Request first = file.start_read(4);
+        Request second = file.start_read(4);
+        for (int i = 0; i < 2; ++i) file.write(bytes("x"));
+    });
+    const std::vector<std::uint32_t> irps = lab.machine.trace().irps();
+    const std::string first = lab.machine.trace().journey(irps.at(0));
+    const std::string second = lab.machine.trace().journey(irps.at(1));
+    INFO(first << second);
+    CHECK(first.find("IoStartPacket for \\Device\\Q: the device is idle, irp#") != std::string::npos);
+    CHECK(second.find("IoStartPacket for \\Device\\Q: the device is busy, irp#") != std::string::npos);
+}
+
 TEST_CASE("with keys the queue is sorted; the next one is the first at or above the key, else the lowest") {
     QueueLab lab;
     lab.by_key = true;
