@@ -83,13 +83,6 @@ std::size_t innermost_driver_frame(const MachineView& view, const Frames& frames
     return static_cast<std::size_t>(found - frames.begin());
 }
 
-bool acquires_spin_lock(const MachineView& view, const Frames& frames) {
-    const std::size_t inner = innermost_driver_frame(view, frames);
-    if (inner == frames.size()) return false;
-    const std::string callee = export_called(view, frames[inner]);
-    return callee.find("Acquire") != std::string::npos && callee.find("SpinLock") != std::string::npos;
-}
-
 std::string stack_text(const MachineView& view, const Frames& frames) {
     std::string text;
     bool kernel_inside = false; // between this frame and the driver's frame before it

@@ -33,9 +33,6 @@ using Frames = std::vector<std::uint64_t>;
 // The index of the innermost frame in driver code; frames.size() when there is none.
 [[nodiscard]] std::size_t innermost_driver_frame(const MachineView& view, const Frames& frames);
 
-// Has the innermost driver frame called an export that acquires a spin lock? In it a flow stays only to spin.
-[[nodiscard]] bool acquires_spin_lock(const MachineView& view, const Frames& frames);
-
 // One line a frame, each with two blanks before and a newline after.
 [[nodiscard]] std::string stack_text(const MachineView& view, const Frames& frames);
 

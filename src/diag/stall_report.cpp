@@ -7,6 +7,7 @@
 #include "ke/stop.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -79,19 +80,32 @@ private:
             const ke::Processor& processor = copy.processor;
             const ThreadCopy* thread = view_.thread_at(number(processor.current));
             const bool idle = thread != nullptr && view_.is_idle(*thread);
-            const bool spins = processor.waiting_for_lock != 0 ||
-                               (thread != nullptr && acquires_spin_lock(view_, frames_of_thread(*thread)));
             text_ += fmt::format("  {}: {}, {}{}{}\n", processor.number, irql_text(processor.irql),
                                  idle ? "idle" : fmt::format("runs {}", view_.thread_text(number(processor.current))),
-                                 processor.in_dpc != 0 ? ", in a DPC" : "", spins ? ", spins for a spin lock" : "");
+                                 processor.in_dpc != 0 ? ", in a DPC" : "",
+                                 thread != nullptr ? spin_text(thread->thread.awaited_lock) : "");
             spin_locks(processor);
             if (idle && processor.in_dpc != 0) text_ += indented(stack_text(view_, frames_of_thread(*thread)), "    ");
         }
     }
 
+    [[nodiscard]] std::string spin_text(PKSPIN_LOCK lock) const {
+        if (lock == nullptr) return {};
+        std::string text = fmt::format(", spins for spin lock 0x{:X}", number(lock));
+        for (const ProcessorCopy& copy : view_.processors()) {
+            const std::span held(copy.processor.held.lock, locks_known(copy.processor));
+            if (std::ranges::find(held, lock) != held.end())
+                text += fmt::format(", which processor {} holds", copy.processor.number);
+        }
+        return text;
+    }
+
+    [[nodiscard]] static unsigned locks_known(const ke::Processor& processor) noexcept {
+        return std::min<unsigned>(processor.held.count, ke::HeldLocks::capacity);
+    }
+
     void spin_locks(const ke::Processor& processor) {
-        const unsigned known = std::min(processor.held.count, ke::HeldLocks::capacity);
-        for (unsigned i = 0; i < known; ++i)
+        for (unsigned i = 0; i < locks_known(processor); ++i)
             text_ += fmt::format("    holds spin lock 0x{:X}\n", number(processor.held.lock[i]));
     }
 

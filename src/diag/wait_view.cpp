@@ -82,6 +82,11 @@ std::string time_out_text(const ke::Thread& thread) {
     return fmt::format(", until {} us", microseconds(thread.wait_timer.DueTime.QuadPart * ns_per_tick));
 }
 
+std::string so_far_text(const MachineView& view, const ke::Thread& thread) {
+    const std::uint64_t now = view.machine().now;
+    return fmt::format(", for {} us so far", microseconds(now - std::min(now, thread.wait_since)));
+}
+
 // The circle that begins and ends at this thread; empty when there is none, or when a thread of a lower number begins
 // it.
 std::vector<const ThreadCopy*> circle_from(const MachineView& view, const ThreadCopy& first) {
@@ -113,7 +118,7 @@ std::vector<IrpCopy> requests_of(const MachineView& view, const ThreadCopy& thre
 
 std::string wait_text(const MachineView& view, const ThreadCopy& thread, const std::vector<IrpCopy>& requests) {
     const std::vector<std::uint64_t> objects = objects_of(view, thread.thread);
-    const std::string until = time_out_text(thread.thread);
+    const std::string until = time_out_text(thread.thread) + so_far_text(view, thread.thread);
     if (objects.empty()) return "sleeps" + until;
     std::string text = "waits for ";
     if (objects.size() > 1)

@@ -50,6 +50,8 @@ void spin(PKSPIN_LOCK lock, KSPIN_LOCK mark) noexcept {
             SPIN_LOCK_ALREADY_OWNED, parameter(lock), 0, 0, 0,
             {.rule = "a spin lock was acquired twice by one processor: it would spin forever", .document = document});
     }
+    Thread& thread = *current_processor()->current; // the flow is its, or a DPC's on top of it
+    thread.awaited_lock = lock;
     do {
         Processor* processor = current_processor();
         charge(processor, cost::spin);
@@ -57,6 +59,7 @@ void spin(PKSPIN_LOCK lock, KSPIN_LOCK mark) noexcept {
         processor->waiting_for_lock = 1;
         yield_to_executor();
     } while (!try_take(lock, mark));
+    thread.awaited_lock = nullptr;
 }
 
 } // namespace

@@ -64,6 +64,8 @@ struct Thread {
     KWAIT_BLOCK own_wait_blocks[THREAD_WAIT_OBJECTS + 1];
     KTIMER wait_timer;
     std::uint8_t wait_timer_used;
+    std::uint64_t wait_since; // virtual time, ns; of the wait under way, whatever APCs have come between
+    PKSPIN_LOCK awaited_lock; // it spins for this one
 
     // Scheduling.
     LIST_ENTRY ready_entry; // Processor::ready

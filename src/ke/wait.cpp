@@ -165,6 +165,7 @@ NTSTATUS wait(WaitRequest request) {
     }
     const KIRQL level = level_of_caller();
     thread.wait_next = 0;
+    thread.wait_since = current_processor()->now;
     if (mutant_exhausted(request, thread)) {
         lower_irql(current_processor(), level);
         raise_status(STATUS_MUTANT_LIMIT_EXCEEDED);
