@@ -21,7 +21,6 @@ public:
         }
     }
 
-    // The first frame of a fault is where it happened, all others are return addresses.
     [[nodiscard]] StackFrame read(std::uint64_t address, bool is_return) {
         const diag::CodeName name = names_.locate(address, is_return);
         return {name.image, name.offset, name.function, name.file, name.line};
@@ -60,7 +59,7 @@ BugCheck describe(const ke::Stop& stop, StackReader& reader) {
         const ke::CodeRange* range = reader.driver_of(stop.frames[i]);
         if (range == nullptr) continue;
         if (result.driver.empty()) result.driver = range->name;
-        result.stack.push_back(reader.read(stop.frames[i], i != 0));
+        result.stack.push_back(reader.read(stop.frames[i], i != 0 || !stop.faulted));
     }
     if (result.driver.empty()) result.driver = driver_named_by(stop, reader);
     return result;

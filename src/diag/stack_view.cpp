@@ -72,9 +72,8 @@ Frames frames_of(const MachineView& view, const ke::Thread& thread) {
 
 // Frames are return addresses, but for the instruction that a trap came from.
 bool is_return_address(const MachineView& view, const Frames& frames, std::size_t index) {
-    if (index != 0) return true;
-    const auto& parameters = view.machine().stop.parameters;
-    return std::ranges::find(parameters, frames[0]) == std::end(parameters);
+    const ke::Stop& stop = view.machine().stop;
+    return index != 0 || !stop.faulted || stop.frame_count == 0 || frames[0] != stop.frames[0];
 }
 
 std::size_t innermost_driver_frame(const MachineView& view, const Frames& frames) {

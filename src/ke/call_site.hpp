@@ -42,6 +42,22 @@ struct CallTarget {
     std::uint64_t behind_stub = 0;
 };
 
+// Does a call instruction end where this address begins? `copy` as below.
+template <class Copy> bool follows_call(std::uint64_t address, const Copy& copy) noexcept {
+    std::array<std::uint8_t, 7> code{};
+    if (!copy(code.data(), address - code.size(), code.size())) return false;
+    if (code[2] == 0xE8) return true;
+    // call *operand, by the length that its ModRM byte gives; the addressing forms of registers 4 and 5 are longer.
+    const auto calls = [&](std::size_t length) { return code[7 - length] == 0xFF && (code[8 - length] >> 3 & 7) == 2; };
+    const auto form = [&](std::size_t length) { return code[8 - length] >> 6; };
+    const auto base = [&](std::size_t length) { return code[8 - length] & 7; };
+    return (calls(2) && (form(2) == 3 || (form(2) == 0 && base(2) != 4 && base(2) != 5))) ||
+           (calls(3) && ((form(3) == 1 && base(3) != 4) || (form(3) == 0 && base(3) == 4))) ||
+           (calls(4) && form(4) == 1 && base(4) == 4) ||
+           (calls(6) && ((form(6) == 2 && base(6) != 4) || (form(6) == 0 && base(6) == 5))) ||
+           (calls(7) && ((form(7) == 2 || form(7) == 0) && base(7) == 4));
+}
+
 // `copy(void* to, std::uint64_t from, std::size_t bytes)` reads memory that may be anything; false when it cannot.
 template <class Copy> CallTarget call_target(std::uint64_t return_address, const Copy& copy) noexcept {
     std::array<std::uint8_t, 6> code{}; // the bytes before it

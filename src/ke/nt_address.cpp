@@ -29,7 +29,7 @@ std::uint64_t entered_by(const Machine& machine, const Stop& stop) noexcept {
     const std::span frames(stop.frames, stop.frame_count);
     const auto innermost = std::ranges::find_if(
         frames, [&](std::uint64_t address) { return find_code_range(machine, address) != nullptr; });
-    if (innermost == frames.end()) return nt_base;
+    if (innermost == frames.end() || (stop.faulted && innermost == frames.begin())) return nt_base;
     const CallTarget target = call_target(*innermost, copy);
     for (const std::uint64_t address : {target.direct, target.behind_stub}) {
         if (const std::uint64_t known = export_at(machine, address)) return known;

@@ -9,6 +9,7 @@ namespace {
 
 /// Where an exception was raised is where the raising call returns to.
 DIRQL_SEH_LEFT_OPEN void dispatch_raised(EXCEPTION_RECORD& record, CONTEXT& context) {
+    record.ExceptionFlags |= EXCEPTION_SOFTWARE_ORIGINATE;
     record.ExceptionAddress = reinterpret_cast<PVOID>(context.Rip);
     dispatch_exception(record, context);
 }

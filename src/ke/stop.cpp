@@ -54,10 +54,13 @@ Stop& begin_stop(Processor& processor, StopKind kind) noexcept {
 
 } // namespace
 
-void record_stack(Machine& machine, Stop& stop, std::uint64_t rip, std::uint64_t rbp) noexcept {
+void record_stack(Machine& machine, Stop& stop, std::initializer_list<std::uint64_t> innermost,
+                  std::uint64_t rbp) noexcept {
     const Processor& processor = *machine.running;
     stop.frame_count = 0;
-    if (rip != 0) stop.frames[stop.frame_count++] = rip;
+    for (const std::uint64_t address : innermost) {
+        if (address != 0) stop.frames[stop.frame_count++] = address;
+    }
     while (stop.frame_count < max_stack_trace && on_a_stack(processor, rbp)) {
         std::uint64_t frame[2];
         std::memcpy(frame, reinterpret_cast<const void*>(rbp), sizeof frame);
@@ -90,7 +93,7 @@ void bug_check(std::uint32_t code, std::uint64_t p1, std::uint64_t p2, std::uint
     stop.device = details.device;
     if (details.name != nullptr) std::strncpy(stop.text, details.name, sizeof stop.text - 1);
     if (stop.frame_count == 0) { // a trap has recorded the stack of the fault already
-        record_stack(*processor->machine, stop, 0, reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
+        record_stack(*processor->machine, stop, {}, reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
     }
     const std::uint64_t parameters[] = {p1, p2, p3, p4};
     for (unsigned i = 0; i < 4; ++i) stop.parameters[i] = reported_address(*processor->machine, stop, parameters[i]);
@@ -103,7 +106,7 @@ void stop_stalled(const char* why) noexcept {
     Stop& stop = begin_stop(*processor, StopKind::stall);
     stop.rule = why;
     if (stop.frame_count == 0)
-        record_stack(*processor->machine, stop, 0, reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
+        record_stack(*processor->machine, stop, {}, reinterpret_cast<std::uint64_t>(__builtin_frame_address(0)));
     leave_machine();
 }
 

@@ -7,6 +7,7 @@
 #include <ntifs.h>
 
 #include <cstdint>
+#include <initializer_list>
 
 namespace dirql::ke {
 
@@ -24,16 +25,17 @@ inline constexpr unsigned max_stack_trace = 32;
 
 struct Stop {
     StopKind kind;
-    std::uint32_t code; // bug check code
+    std::uint32_t code;          // bug check code
     std::uint64_t parameters[4]; // the library's own addresses as nt's: see nt_address.hpp
-    const char* rule;     // the rule that was broken, in one sentence; null when the code says all
-    const char* document; // the title of the document that states it
-    char text[160];       // names that the rule's sentence needs: an export, a tag, a lock
+    const char* rule;            // the rule that was broken, in one sentence; null when the code says all
+    const char* document;        // the title of the document that states it
+    char text[160];              // names that the rule's sentence needs: an export, a tag, a lock
     KIRQL irql;
     std::uint32_t processor;
     Thread* thread;
     PIRP irp; // the IRP in question, when there is one
     PDEVICE_OBJECT device;
+    bool faulted; // frames[0] is the instruction that trapped; all others are addresses that calls return to
     std::uint32_t frame_count;
     std::uint64_t frames[max_stack_trace]; // code addresses, innermost first
 };
@@ -57,7 +59,8 @@ template <class T> [[nodiscard]] std::uint64_t parameter(T* pointer) noexcept {
 // Records a stall (a budget, a deadlock seen at once) and leaves the machine.
 [[noreturn]] void stop_stalled(const char* why) noexcept;
 
-// Walks the frame-pointer chain of the current flow into stop.frames.
-void record_stack(Machine& machine, Stop& stop, std::uint64_t rip, std::uint64_t rbp) noexcept;
+// Walks the frame-pointer chain of the current flow into stop.frames, after the innermost ones (0: there is none).
+void record_stack(Machine& machine, Stop& stop, std::initializer_list<std::uint64_t> innermost,
+                  std::uint64_t rbp) noexcept;
 
 } // namespace dirql::ke

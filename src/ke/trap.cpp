@@ -1,5 +1,6 @@
 #include "ke/trap.hpp"
 
+#include "ke/call_site.hpp"
 #include "ke/clock.hpp"
 #include "ke/host_section.hpp"
 #include "ke/library_code.hpp"
@@ -88,6 +89,27 @@ Owner owner_of_fault(const Processor& processor, const Fault& fault) noexcept {
     return owner_of(*processor.machine, caller);
 }
 
+bool copy_guardedly(void* to, std::uint64_t from, std::size_t bytes) noexcept {
+    return copy_guarded(to, reinterpret_cast<const void*>(from), bytes);
+}
+
+// A function without a frame of its own, in the C library or nowhere at all, hides the call that has led there: the frame
+// pointer is its caller's. The call's return address lies on top of the stack. 0: there is none.
+std::uint64_t hidden_caller(const Processor& processor, std::uint64_t rip, std::uint64_t rsp) noexcept {
+    if (owner_of(*processor.machine, rip) != Owner::host) return 0;
+    const StackInUse stack = stack_in_use(processor, rsp);
+    if (stack.low == nullptr || !inside(rsp, stack.low, stack.top - sizeof(std::uint64_t))) return 0;
+    std::uint64_t caller;
+    std::memcpy(&caller, reinterpret_cast<const void*>(rsp), sizeof caller);
+    return owner_of(*processor.machine, caller) != Owner::host && follows_call(caller, copy_guardedly) ? caller : 0;
+}
+
+void record_stack_of_fault(Processor& processor, std::uint64_t rip, std::uint64_t rsp, std::uint64_t rbp) noexcept {
+    Machine& machine = *processor.machine;
+    machine.stop.faulted = rip != 0;
+    record_stack(machine, machine.stop, {rip, hidden_caller(processor, rip, rsp)}, rbp);
+}
+
 // What the flow does instead of going on: a bug check, on the processor's trap stack.
 struct PendingBugCheck {
     std::uint32_t code;
@@ -105,8 +127,8 @@ thread_local PendingBugCheck pending_bug_check __attribute__((tls_model("initial
 
 void leave_for_bug_check(Processor& processor, ucontext_t& context, const PendingBugCheck& pending) noexcept {
     pending_bug_check = pending;
-    record_stack(*processor.machine, processor.machine->stop, register_of(context, REG_RIP),
-                 register_of(context, REG_RBP));
+    record_stack_of_fault(processor, register_of(context, REG_RIP), register_of(context, REG_RSP),
+                          register_of(context, REG_RBP));
     const std::uint64_t top = reinterpret_cast<std::uint64_t>(processor.trap_stack_top) & ~std::uint64_t{15};
     context.uc_mcontext.gregs[REG_RSP] = static_cast<greg_t>(top - 8); // as after a call
     context.uc_mcontext.gregs[REG_RBP] = 0;
@@ -212,8 +234,13 @@ void unhandled_exception(EXCEPTION_RECORD* record, CONTEXT* context, void*) {
         static_cast<std::uint64_t>(static_cast<std::int64_t>(static_cast<std::int32_t>(record->ExceptionCode)));
     const std::uint64_t address = parameter(record->ExceptionAddress);
     Machine& machine = *processor->machine;
-    if (context != nullptr && machine.stop.frame_count == 0)
-        record_stack(machine, machine.stop, context->Rip, context->Rbp);
+    if (context != nullptr && machine.stop.frame_count == 0) {
+        if ((record->ExceptionFlags & EXCEPTION_SOFTWARE_ORIGINATE) != 0) {
+            record_stack(machine, machine.stop, {context->Rip}, context->Rbp);
+        } else {
+            record_stack_of_fault(*processor, context->Rip, context->Rsp, context->Rbp);
+        }
+    }
     const BugCheckDetails details{.rule = "an exception in driver code was not handled"};
     if (processor->in_dpc != 0 || processor->in_interrupt != 0) {
         bug_check(KMODE_EXCEPTION_NOT_HANDLED, code, address, record->ExceptionInformation[0],

@@ -51,3 +51,25 @@ TEST_CASE("a stall report names the device of a request") {
     CHECK(outcome.kind == OutcomeKind::stall);
     CHECK(contains(outcome.report, " at \\Device\\Misuse, in the hands of \\Driver\\misuse"));
 }
+
+TEST_CASE("a call to nowhere shows who called, and a raised exception who raised it") {
+    Host host;
+    const struct {
+        Misuse misuse;
+        const char* function;
+    } cases[] = {{misuse_call_null, "do_call_null"},
+                 {misuse_call_garbage, "do_call_garbage"},
+                 {misuse_raise_status, "do_raise_status"},
+                 {misuse_fault_null, "do_fault_null"}};
+    for (const auto form : {test::Form::plug_in, test::Form::linked, test::Form::unpreempted}) {
+        for (const auto& [misuse, function] : cases) {
+            const Outcome outcome = test::provoke(host, misuse, {.form = form});
+            INFO(outcome.report);
+            const auto& stack = outcome.bug_check.stack;
+            REQUIRE(stack.size() >= 2);
+            CHECK(stack[0].function == function);
+            CHECK(stack[1].function == "Control");
+            CHECK(contains(outcome.report, std::string(" ") + function + " (faults.c:"));
+        }
+    }
+}
