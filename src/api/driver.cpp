@@ -154,6 +154,7 @@ Result<Unload> MachineImpl::unload(std::uint32_t id) {
 
 // The code goes: nothing of the driver runs any more.
 void MachineImpl::release(LoadedDriver& driver) {
+    if (!recorder_.records().empty()) name_functions();
     if (driver.code.name != nullptr) ke::remove_code_range(*kernel_, driver.code.begin);
     if (driver.plug_in != nullptr) release_memory(driver);
     if (driver.linked != nullptr) driver.linked->release();

@@ -6,11 +6,13 @@
 #include "ke/executor.hpp"
 #include "ke/stop.hpp"
 #include "ke/system_service.hpp"
+#include "ldr/symbolizer.hpp"
 #include "ob/object.hpp"
 #include "ps/ps.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 #include <stdexcept>
 #include <utility>
@@ -52,10 +54,28 @@ MachineImpl::MachineImpl(HostImpl& host, MachineOptions machine_options)
 }
 
 MachineImpl::~MachineImpl() {
+    recorder_.clear(); // nobody will read it: no need to look up names before the images go
     for (auto& driver : drivers_) {
         if (driver != nullptr) release(*driver);
     }
     host_.give_slot(slot_);
+}
+
+// The entries of the drivers' routines. What is inside a function has the name that it has one byte before as well, and is
+// told by its offset.
+void MachineImpl::name_functions() {
+    ldr::Symbolizer symbolizer;
+    for (const auto& driver : drivers_) {
+        if (driver != nullptr && driver->plug_in != nullptr) symbolizer.add(driver->image);
+    }
+    recorder_.name_functions([&](std::string_view image, std::uint64_t offset) -> std::string {
+        const auto found = std::ranges::find_if(
+            drivers_, [&](const auto& driver) { return driver != nullptr && *driver->code_name == image; });
+        if (found == drivers_.end()) return {};
+        const std::uintptr_t address = (*found)->code.begin + offset;
+        std::string function = symbolizer.locate(address).function;
+        return symbolizer.locate(address - 1).function == function ? std::string() : function;
+    });
 }
 
 void MachineImpl::debug_output(std::string_view text) {

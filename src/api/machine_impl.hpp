@@ -50,6 +50,8 @@ public:
 
     [[nodiscard]] ke::Machine& kernel() noexcept { return *kernel_; }
     [[nodiscard]] diag::Recorder& recorder() noexcept { return recorder_; }
+    // Of all that is recorded, as long as the images are there.
+    void name_functions();
 
     MachineOptions options;
     std::string debug_text;

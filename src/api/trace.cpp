@@ -17,8 +17,16 @@ void Trace::enable(bool on) noexcept {
 bool Trace::enabled() const noexcept { return machine_.kernel().recorder != nullptr; }
 void Trace::clear() { machine_.recorder().clear(); }
 std::size_t Trace::size() const noexcept { return machine_.recorder().records().size(); }
-std::string Trace::text() const { return diag::to_text(machine_.recorder().records()); }
-std::string Trace::journey(std::uint32_t irp) const { return diag::journey(machine_.recorder().records(), irp); }
+
+std::string Trace::text() const {
+    machine_.name_functions();
+    return diag::to_text(machine_.recorder().records());
+}
+
+std::string Trace::journey(std::uint32_t irp) const {
+    machine_.name_functions();
+    return diag::journey(machine_.recorder().records(), irp);
+}
 
 std::vector<std::uint32_t> Trace::irps() const {
     std::vector<std::uint32_t> seen;

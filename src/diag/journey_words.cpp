@@ -47,14 +47,18 @@ std::string_view service_note(NTSTATUS status) noexcept {
 // "\Driver\echo's", "a driver's".
 std::string owner(const Record& record) { return driver_of(record) + "'s"; }
 
+// " (EchoStartIo)", where the image tells it.
+std::string function_of(const Record& record) {
+    return record.function.empty() ? std::string{} : fmt::format(" ({})", one_line(record.function));
+}
+
 std::string callout_begins(const Record& record) {
     const std::string routine = routine_text(record);
     if (record.text == "DPC") return fmt::format("-> a DPC routine runs ({})", routine);
     if (record.text == "work item") return fmt::format("-> a work item runs ({})", routine);
-    if (record.text == "cancel") return fmt::format("-> {} cancel routine is called", owner(record));
-    if (record.text == "StartIo")
-        return fmt::format("-> {} StartIo routine is called{}", owner(record), device_of(record));
-    return fmt::format("-> {} {} routine is called{}", owner(record), one_line(record.text), device_of(record));
+    const std::string device = record.text == "cancel" ? std::string{} : device_of(record);
+    return fmt::format("-> {} {} routine is called{}{}", owner(record), one_line(record.text), device,
+                       function_of(record));
 }
 
 std::string callout_ends(const Record& record) {
@@ -74,21 +78,22 @@ std::string reuse(const Record& record) {
 }
 
 std::string packet(const Record& record) {
-    return fmt::format("IoStartPacket{}: the device is {}, {} is {}", device_of(record),
-                       record.value == 0 ? "idle" : "busy", irp_name(record), record.value == 0 ? "started" : "queued");
+    return record.value == 0 ? fmt::format("the device is idle: IoStartPacket starts {}", irp_name(record))
+                             : fmt::format("the device is busy: IoStartPacket queues {}", irp_name(record));
 }
 
 // The function is told where it is another one than the first driver's, which the title tells.
 std::string call(const Record& record, const Record* first_call) {
     const bool same = first_call != nullptr && request_text(record) == request_text(*first_call);
     const std::string request = same ? std::string{} : ": " + request_text(record);
-    return fmt::format("-> {} is called{}{}", driver_of(record), device_of(record), request);
+    return fmt::format("-> {} is called{}{}{}", driver_of(record), device_of(record), request, function_of(record));
 }
 
 std::string completion_begins(const Record& record) {
     if (record.object.empty())
-        return fmt::format("-> the completion routine of {}'s sender is called", irp_name(record));
-    return fmt::format("-> {} completion routine is called{}", owner(record), device_of(record));
+        return fmt::format("-> the completion routine of {}'s sender is called{}", irp_name(record),
+                           function_of(record));
+    return fmt::format("-> {} completion routine is called{}{}", owner(record), device_of(record), function_of(record));
 }
 
 std::string wait(const Record& record) {

@@ -133,6 +133,7 @@ void Recorder::end_call(const Event& event, Record& record) {
 void Recorder::append(Record record) {
     if (records_.size() >= capacity_) {
         ++dropped_;
+        with_functions_ -= std::min<std::size_t>(with_functions_, 1);
         records_.pop_front();
     }
     records_.push_back(std::move(record));
@@ -168,6 +169,18 @@ void Recorder::record(const Event& event, const Origin& origin) {
 void Recorder::clear() noexcept {
     records_.clear();
     dropped_ = 0;
+    with_functions_ = 0;
+}
+
+void Recorder::name_functions(const NameOfFunction& name_of) {
+    std::map<std::pair<std::string_view, std::uint64_t>, std::string_view> known;
+    for (; with_functions_ < records_.size(); ++with_functions_) {
+        Record& record = records_[with_functions_];
+        if (record.image.empty() || record.image == kernel_image) continue;
+        const auto [entry, fresh] = known.try_emplace({record.image, record.offset});
+        if (fresh) entry->second = keep(name_of(record.image, record.offset));
+        record.function = entry->second;
+    }
 }
 
 std::uint32_t Recorder::irp_number(const void* irp) const noexcept {

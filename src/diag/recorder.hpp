@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -37,6 +38,7 @@ struct Record {
     std::string_view image = {}; // of the routine
     std::uint64_t offset = 0;    // of the routine in its image
     std::string text = {};
+    std::string_view function = {}; // the routine's name, once it has been looked up and where the image tells it
 };
 
 using Records = std::deque<Record>;
@@ -64,6 +66,12 @@ public:
     [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
     // Forgets the events; names and numbers go on.
     void clear() noexcept;
+
+    // Gives the routines of the records since the last time their names. Function names come from images' symbols, which
+    // takes long and much stack, so no door asks for them: the host does, before an image goes and before records are read.
+    // `name_of(image, offset)` is called once for each routine; empty when it is not known.
+    using NameOfFunction = std::function<std::string(std::string_view image, std::uint64_t offset)>;
+    void name_functions(const NameOfFunction& name_of);
 
     // What the recorder calls an IRP or an object that is alive; empty or 0 when it has not heard of it.
     [[nodiscard]] std::uint32_t irp_number(const void* irp) const noexcept;
@@ -102,6 +110,7 @@ private:
 
     std::size_t capacity_;
     std::uint64_t dropped_ = 0;
+    std::size_t with_functions_ = 0; // the first records, whose functions have been looked up
     Records records_;
     std::unordered_set<std::string> kept_;
     std::unordered_map<const void*, std::uint32_t> irps_;

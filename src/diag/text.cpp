@@ -25,7 +25,7 @@ constexpr Style styles[] = {
     {EventKind::irp_allocated, "allocate", "%i"},
     {EventKind::irp_initialized, "initialize", "%i"},
     {EventKind::irp_reused, "reuse", "%i, before %p"},
-    {EventKind::irp_call, "call", "%i %f -> %d"},
+    {EventKind::irp_call, "call", "%i %f -> %d %r"},
     {EventKind::irp_return, "return", "%i %s <- %d"},
     {EventKind::irp_complete, "complete", "%i %s, information 0x%x"},
     {EventKind::irp_completion, "completion", "%i %s -> %r of %d"},
@@ -136,8 +136,9 @@ std::string microseconds(std::uint64_t ns) { return fmt::format("{}.{:03}", ns /
 
 std::string routine_text(const Record& record) {
     if (record.image.empty()) return {};
-    return record.image == kernel_image ? std::string(kernel_image)
-                                        : fmt::format("{}+0x{:x}", one_line(record.image), record.offset);
+    if (record.image == kernel_image) return std::string(kernel_image);
+    return record.function.empty() ? fmt::format("{}+0x{:x}", one_line(record.image), record.offset)
+                                   : fmt::format("{}!{}", one_line(record.image), one_line(record.function));
 }
 
 std::string request_text(const Record& record) {

@@ -18,7 +18,7 @@ namespace dirql::diag {
 
 // "1.250": microseconds, to the nanosecond.
 [[nodiscard]] std::string microseconds(std::uint64_t ns);
-// "echo.so+0x1240"; "nt" for the kernel's own.
+// "echo!EchoDpc", or "echo+0x1240" where the name is not known; "nt" for the kernel's own.
 [[nodiscard]] std::string routine_text(const Record& record);
 // "IRP_MJ_DEVICE_CONTROL 0x222000"
 [[nodiscard]] std::string request_text(const Record& record);

@@ -223,3 +223,23 @@ TEST_CASE("finding an IRP by its function") {
     CHECK_FALSE(find_irp(m.recorder.records(), IRP_MJ_READ, 1).has_value());
     CHECK_FALSE(find_irp(m.recorder.records(), IRP_MJ_WRITE).has_value());
 }
+
+TEST_CASE("a journey names the drivers' functions") {
+    Stack m;
+    m.on(24, "app");
+    m.in("filter",
+         0x10)({.kind = EventKind::irp_call, .irp = at(1), .object = at(3), .routine = at(70), .major = IRP_MJ_READ});
+    m({.kind = EventKind::packet_start, .irp = at(1), .object = at(3), .value = 1});
+    m.in("filter",
+         0x20)({.kind = EventKind::callout_entry, .irp = at(1), .object = at(3), .routine = at(71), .text = "cancel"});
+    m.in("filter",
+         0x20)({.kind = EventKind::callout_exit, .irp = at(1), .object = at(3), .routine = at(71), .text = "cancel"});
+    m.recorder.name_functions([](std::string_view, std::uint64_t offset) {
+        return std::string(offset == 0x10 ? "FilterRead" : "FilterCancel");
+    });
+    const std::string text = journey(m.recorder.records(), 1);
+    INFO(text);
+    CHECK(contains(text, "-> \\Driver\\filter is called for its device#1 (FilterRead)\n"));
+    CHECK(contains(text, "the device is busy: IoStartPacket queues irp#1\n"));
+    CHECK(contains(text, "-> \\Driver\\filter's cancel routine is called (FilterCancel)\n"));
+}

@@ -41,6 +41,51 @@ TEST_CASE("an IRP that is initialised in a driver's memory, or reused, is anothe
     CHECK(last(machine).value == 0);
 }
 
+TEST_CASE("functions are looked up once each, and once for each record") {
+    Machine machine;
+    const auto callout = [&](std::uint64_t offset) {
+        machine.in("echo", offset)({.kind = EventKind::callout_entry, .routine = at(90), .text = "DPC"});
+    };
+    unsigned asked = 0;
+    const auto name_of = [&](std::string_view image, std::uint64_t offset) {
+        ++asked;
+        CHECK(image == "echo");
+        return offset == 0x10 ? std::string("EchoDpc") : std::string();
+    };
+    callout(0x10);
+    callout(0x10);
+    callout(0x20);
+    machine.in(kernel_image, 0)({.kind = EventKind::callout_entry, .routine = at(91), .text = "DPC"});
+    machine.recorder.name_functions(name_of);
+    CHECK(asked == 2);
+    machine.recorder.name_functions(name_of);
+    CHECK(asked == 2);
+    const Records& records = machine.recorder.records();
+    CHECK(routine_text(records[0]) == "echo!EchoDpc");
+    CHECK(routine_text(records[1]) == "echo!EchoDpc");
+    CHECK(routine_text(records[2]) == "echo+0x20");
+    CHECK(routine_text(records[3]) == "nt");
+    callout(0x10); // another image of this name, perhaps
+    machine.recorder.name_functions([](auto, auto) { return std::string("Other"); });
+    CHECK(routine_text(records[0]) == "echo!EchoDpc");
+    CHECK(routine_text(records[4]) == "echo!Other");
+}
+
+TEST_CASE("names of functions keep up with records that had to make room") {
+    Recorder recorder(2);
+    const Event event{.kind = EventKind::callout_entry, .routine = at(90), .text = "DPC"};
+    const auto call_at = [&](std::uint64_t offset) {
+        recorder.record(event, {.moment = {}, .thread_name = {}, .image = "echo", .offset = offset});
+    };
+    const auto name_of = [](std::string_view, std::uint64_t offset) { return "F" + std::to_string(offset); };
+    for (const std::uint64_t offset : {1u, 2u, 3u}) call_at(offset);
+    recorder.name_functions(name_of);
+    call_at(4);
+    recorder.name_functions(name_of);
+    CHECK(recorder.records()[0].function == "F3");
+    CHECK(recorder.records()[1].function == "F4");
+}
+
 TEST_CASE("an IRP that nobody saw allocated gets a number too") {
     Machine machine;
     machine({.kind = EventKind::irp_call, .irp = at(9), .object = at(2)});

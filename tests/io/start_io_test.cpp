@@ -109,8 +109,8 @@ TEST_CASE("a journey tells whether IoStartPacket started the request or queued i
     const std::string first = lab.machine.trace().journey(irps.at(0));
     const std::string second = lab.machine.trace().journey(irps.at(1));
     INFO(first << second);
-    CHECK(first.find("IoStartPacket for \\Device\\Q: the device is idle, irp#") != std::string::npos);
-    CHECK(second.find("IoStartPacket for \\Device\\Q: the device is busy, irp#") != std::string::npos);
+    CHECK(first.find("the device is idle: IoStartPacket starts irp#") != std::string::npos);
+    CHECK(second.find("the device is busy: IoStartPacket queues irp#") != std::string::npos);
 }
 
 TEST_CASE("with keys the queue is sorted; the next one is the first at or above the key, else the lowest") {

@@ -73,3 +73,20 @@ TEST_CASE("a call to nowhere shows who called, and a raised exception who raised
         }
     }
 }
+
+TEST_CASE("traces and journeys name the drivers' functions, also after the driver has gone") {
+    Host host;
+    for (const auto form : {test::Form::plug_in, test::Form::linked}) {
+        Machine machine(host, {.trace = true});
+        const Driver driver = test::load_misuse(machine, form).value();
+        machine.run([&](Process& process) {
+            process.open("\\Device\\Misuse").value().device_control(MISUSE_CODE(misuse_spin_for_dpc));
+        });
+        const std::string text = machine.trace().text();
+        INFO(text);
+        CHECK(contains(text, "  DPC misuse!SetFlag\n"));
+        CHECK(machine.unload(driver).value() == Unload::unloaded);
+        CHECK(machine.trace().text().starts_with(text));
+        machine.trace().clear();
+    }
+}
