@@ -105,7 +105,7 @@ function(_dirql_add_linked_form name identifier)
     set(joined "${directory}/${identifier}_joined.o")
     set(linked "${directory}/${identifier}_linked.o")
     set(keep "")
-    foreach(symbol IN ITEMS data_begin data_end bss_begin bss_end)
+    foreach(symbol IN ITEMS text_begin text_end data_begin data_end bss_begin bss_end)
         list(APPEND keep "--keep-global-symbol=dirql_${symbol}_${identifier}")
     endforeach()
     # A section that joined nothing has lost its flags.

@@ -25,6 +25,8 @@ struct LinkedDriver {
     void* data_end = nullptr;
     void* bss_begin = nullptr;
     void* bss_end = nullptr;
+    void* text_begin = nullptr; ///< its code; without it, all code of the program counts as the driver's
+    void* text_end = nullptr;
     mutable std::atomic<void*> image = nullptr; ///< dirql's: the pristine copy of the data, and who has the driver
 };
 

@@ -20,7 +20,9 @@ ldr::LinkedImage& image_of(const LinkedDriver& driver) {
     if (void* known = driver.image.load(std::memory_order_acquire)) return *static_cast<ldr::LinkedImage*>(known);
     auto fresh = std::make_unique<ldr::LinkedImage>(
         driver.name, driver.entry,
-        std::vector{span_of(driver.data_begin, driver.data_end), span_of(driver.bss_begin, driver.bss_end)});
+        std::vector{span_of(driver.data_begin, driver.data_end), span_of(driver.bss_begin, driver.bss_end)},
+        ldr::AddressRange{reinterpret_cast<std::uintptr_t>(driver.text_begin),
+                          reinterpret_cast<std::uintptr_t>(driver.text_end)});
     void* expected = nullptr;
     if (driver.image.compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) return *fresh.release();
     return *static_cast<ldr::LinkedImage*>(expected);

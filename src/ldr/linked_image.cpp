@@ -7,9 +7,11 @@
 
 namespace dirql::ldr {
 
-LinkedImage::LinkedImage(std::string name, void* entry, std::vector<Data> data)
-    : name_(std::move(name)), entry_(entry), data_(std::move(data)) {
-    if (const auto host = host_object_of(reinterpret_cast<std::uintptr_t>(entry))) text_ = host->text;
+LinkedImage::LinkedImage(std::string name, void* entry, std::vector<Data> data, AddressRange text)
+    : name_(std::move(name)), entry_(entry), text_(text), data_(std::move(data)) {
+    if (text_.empty()) {
+        if (const auto host = host_object_of(reinterpret_cast<std::uintptr_t>(entry))) text_ = host->text;
+    }
     for (const auto& range : data_) pristine_.insert(pristine_.end(), range.begin(), range.end());
 }
 

@@ -1,9 +1,9 @@
 // Drivers linked into the host program and given as a function pointer.
 //
 // Such a driver has one set of globals for the whole process, so it serves one machine at a time, and whoever gives it back
-// leaves it with its first data. That works for the data this descriptor is told of: dirql_add_driver gathers the writable
-// data of a linked driver's objects into two ranges and names them. A driver written inside the host's own source has no
-// ranges of its own; its globals are then the test's to reset.
+// leaves it with its first data. That works for the data this descriptor is told of: dirql_add_driver gathers the code of a
+// linked driver's objects into one range, the writable data into two, and names them. A driver written inside the host's own
+// source has no ranges of its own; its globals are then the test's to reset.
 #pragma once
 
 #include "ldr/address_range.hpp"
@@ -20,14 +20,14 @@ class LinkedImage {
 public:
     using Data = std::span<std::byte>;
 
-    // Takes the pristine copy: construct it before the driver first runs. `entry` is DriverEntry.
-    LinkedImage(std::string name, void* entry, std::vector<Data> data = {});
+    // Takes the pristine copy: construct it before the driver first runs. `entry` is DriverEntry. Without a `text`, all code
+    // of the program or library that `entry` is linked into counts as the driver's: more than its own, never less.
+    LinkedImage(std::string name, void* entry, std::vector<Data> data = {}, AddressRange text = {});
     LinkedImage(const LinkedImage&) = delete;
     LinkedImage& operator=(const LinkedImage&) = delete;
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] void* entry() const noexcept { return entry_; }
-    // The code of the program or library that the driver is linked into: more than the driver's own, never less.
     [[nodiscard]] AddressRange text() const noexcept { return text_; }
     [[nodiscard]] std::span<const Data> data() const noexcept { return data_; }
 

@@ -87,6 +87,17 @@ TEST_CASE("a driver without writable data has empty ranges") {
     CHECK(reinterpret_cast<int (*)(void*, void*)>(drivers::none.entry)(nullptr, nullptr) == 7);
 }
 
+TEST_CASE("each driver's code is a range of its own") {
+    const auto holds = [](const dirql::LinkedDriver& driver, void* code) {
+        return code >= driver.text_begin && code < driver.text_end;
+    };
+    for (const auto* driver : {&drivers::left, &drivers::right, &drivers::none}) {
+        for (const auto* other : {&drivers::left, &drivers::right, &drivers::none})
+            CHECK(holds(*driver, other->entry) == (driver == other));
+        CHECK_FALSE(holds(*driver, reinterpret_cast<void*>(&count_inline_calls)));
+    }
+}
+
 TEST_CASE("a driver calls dirql's C run-time, not the host's") {
     const SavedData left(drivers::left);
     CHECK(ask(drivers::left).memcpy_address == reinterpret_cast<void*>(&dirql_crt_memcpy));

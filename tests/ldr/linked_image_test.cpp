@@ -53,7 +53,13 @@ TEST_CASE("a linked driver serves one machine at a time") {
     image.release();
 }
 
-TEST_CASE("a linked driver's text is that of the program") {
+TEST_CASE("a linked driver's text is what it is told") {
+    const auto begin = reinterpret_cast<std::uintptr_t>(entry());
+    const LinkedImage image("counter", entry(), {}, {begin, begin + 1});
+    CHECK(image.text() == AddressRange{begin, begin + 1});
+}
+
+TEST_CASE("a linked driver's text is that of the program, when it is not told") {
     const LinkedImage image("counter", entry());
     CHECK(image.name() == "counter");
     CHECK(image.entry() == entry());

@@ -1,5 +1,6 @@
 // Reports of real drivers name the devices, whatever the driver has made of the kernel's memory.
 #include "misuse_lab.hpp"
+#include "vandal_driver.hpp"
 
 #include <ntifs.h>
 
@@ -89,4 +90,18 @@ TEST_CASE("traces and journeys name the drivers' functions, also after the drive
         CHECK(machine.trace().text().starts_with(text));
         machine.trace().clear();
     }
+}
+
+TEST_CASE("of two drivers in one program, a report names the one that it was") {
+    Host host;
+    Machine machine(host);
+    REQUIRE(machine.load(drivers::vandal).has_value());
+    REQUIRE(machine.load(drivers::misuse).has_value());
+    const Outcome outcome = machine.run([&](Process& process) {
+        process.open("\\Device\\Misuse").value().device_control(MISUSE_CODE(misuse_complete_twice));
+    });
+    INFO(outcome.report);
+    CHECK(outcome.bug_check.driver == "misuse");
+    CHECK(contains(outcome.report, "\nDriver     \\Driver\\misuse (misuse)\n"));
+    CHECK(contains(outcome.report, "\nDevice     \\Device\\Misuse\n"));
 }
