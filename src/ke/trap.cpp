@@ -206,6 +206,13 @@ void on_fault(int signal, siginfo_t* info, void* data) noexcept {
     kernel_trap(*processor, fault, owner, context);
 }
 
+// A record that a bug check's parameter points at, copied to where it does not move: where it lay on the stack depends on
+// the frames of the kernel's functions below it, and thereby on the compiler.
+template <class T> T* kept(Machine& machine, T* record) noexcept {
+    T* copy = record == nullptr ? nullptr : machine.allocate<T>();
+    return copy == nullptr ? record : static_cast<T*>(std::memcpy(copy, record, sizeof(T)));
+}
+
 // The wall clock's last resort against driver code that passes no preemption point.
 void on_no_progress(void* data) noexcept {
     auto& context = *static_cast<ucontext_t*>(data);
@@ -246,9 +253,11 @@ void unhandled_exception(EXCEPTION_RECORD* record, CONTEXT* context, void*) {
         bug_check(KMODE_EXCEPTION_NOT_HANDLED, code, address, record->ExceptionInformation[0],
                   record->ExceptionInformation[1], details);
     }
+    context = kept(machine, context);
     if (thread.is_system == 0)
         bug_check(SYSTEM_SERVICE_EXCEPTION, code & 0xFFFF'FFFF, address, parameter(context), 0, details);
-    bug_check(SYSTEM_THREAD_EXCEPTION_NOT_HANDLED, code, address, parameter(record), parameter(context), details);
+    bug_check(SYSTEM_THREAD_EXCEPTION_NOT_HANDLED, code, address, parameter(kept(machine, record)), parameter(context),
+              details);
 }
 
 } // namespace dirql::ke

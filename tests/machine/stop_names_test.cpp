@@ -105,3 +105,21 @@ TEST_CASE("of two drivers in one program, a report names the one that it was") {
     CHECK(contains(outcome.report, "\nDriver     \\Driver\\misuse (misuse)\n"));
     CHECK(contains(outcome.report, "\nDevice     \\Device\\Misuse\n"));
 }
+
+TEST_CASE("the records of an exception are where no stack's depth decides") {
+    Host host;
+    const auto parameters = [&](Misuse misuse) { return test::provoke(host, misuse).bug_check.parameters; };
+    const auto context = parameters(misuse_fault_null)[2];
+    CHECK(parameters(misuse_copy_to_garbage)[2] == context);
+    CHECK(parameters(misuse_print_garbage)[2] == context);
+
+    Machine machine(host);
+    (void)test::load_misuse(machine, test::Form::plug_in).value();
+    const Outcome outcome = machine.run([&](Process& process) {
+        process.open("\\Device\\Misuse").value().device_control(MISUSE_CODE(misuse_fault_in_thread));
+    });
+    const auto& [code, address, record, thread_context] = outcome.bug_check.parameters;
+    REQUIRE(outcome.is_bug_check(SYSTEM_THREAD_EXCEPTION_NOT_HANDLED));
+    CHECK(reinterpret_cast<std::uint64_t>(reinterpret_cast<EXCEPTION_RECORD*>(record)->ExceptionAddress) == address);
+    CHECK(reinterpret_cast<CONTEXT*>(thread_context)->Rip == address);
+}
