@@ -55,7 +55,7 @@ constexpr BugCheckMeaning meanings[] = {
      {"the exception", "the instruction", "the exception record", "the context record"}},
     {UNEXPECTED_KERNEL_MODE_TRAP,
      "the processor met a trap that the kernel cannot handle",
-     {"the trap; 8: a stack overflow", "", "", ""}},
+     {"the trap; 8: a stack overflow", "the end of the stack", "", "the instruction"}},
     {INVALID_KERNEL_HANDLE, "kernel code must close only handles that it opened", {"the handle", "", "", ""}},
     {ATTEMPTED_SWITCH_FROM_DPC, "a DPC routine must not wait", {"the thread that was interrupted", "the DPC", "", ""}},
     {BAD_POOL_CALLER, "a pool block must be allocated and freed by the rules", {"what was wrong", "", "", ""}},

@@ -168,11 +168,17 @@ bool in_system_range(std::uint64_t address) noexcept {
     return address >= halves().system && address != ~std::uint64_t{0};
 }
 
+// Which stack it was: the place where it ran over its end depends on the frames of the kernel's functions on it.
+std::uint64_t end_of_stack(const Processor& processor, const Fault& fault) noexcept {
+    const StackInUse stack = stack_in_use(processor, fault.rsp);
+    return stack.low == nullptr ? fault.rsp : reinterpret_cast<std::uint64_t>(stack.low);
+}
+
 void kernel_trap(Processor& processor, const Fault& fault, Owner owner, ucontext_t& context) noexcept {
     if (overflows_stack(processor, fault, context)) {
         leave_for_bug_check(processor, context,
                             {UNEXPECTED_KERNEL_MODE_TRAP,
-                             {8, fault.address, 0, fault.rip},
+                             {8, end_of_stack(processor, fault), 0, fault.rip},
                              {.rule = "a kernel stack overflowed"},
                              false});
     } else if (fault.page_fault && (processor.irql >= DISPATCH_LEVEL || in_system_range(fault.address))) {

@@ -13,12 +13,13 @@ namespace {
 
 // A parameter: a value, any address of the system range, or not looked at.
 struct Parameter {
-    enum Kind { any, value, system, user } kind = any;
+    enum Kind { any, value, system, page } kind = any;
     std::uint64_t is = 0;
     static Parameter of(std::uint64_t v) { return {value, v}; }
 };
 const Parameter some{};
 const Parameter in_system{Parameter::system, 0};
+const Parameter page_in_system{Parameter::page, 0}; // its beginning
 Parameter is(std::uint64_t v) { return Parameter::of(v); }
 const Parameter zero = is(0);
 
@@ -26,6 +27,7 @@ bool holds(const Parameter& expected, std::uint64_t actual) {
     switch (expected.kind) {
     case Parameter::value: return actual == expected.is;
     case Parameter::system: return actual >= reinterpret_cast<std::uint64_t>(MmSystemRangeStart);
+    case Parameter::page: return holds(in_system, actual) && actual % 4096 == 0;
     default: return true;
     }
 }
@@ -86,8 +88,8 @@ std::vector<Expectation> expectations() {
         {misuse_noncanonical, 0x3B, {is(0xC000'0005), some, in_system, zero}},
         {misuse_divide_by_zero, 0x3B, {is(0xC000'0094), some, in_system, zero}},
         {misuse_raise_status, 0x3B, {is(static_cast<std::uint32_t>(STATUS_DEVICE_DATA_ERROR)), some, some, zero}},
-        {misuse_stack_overflow, 0x7F, {is(8), some, some, some}},
-        {misuse_stack_overflow_in_dpc, 0x7F, {is(8), some, some, some}},
+        {misuse_stack_overflow, 0x7F, {is(8), page_in_system, zero, some}},
+        {misuse_stack_overflow_in_dpc, 0x7F, {is(8), page_in_system, zero, some}},
         {misuse_print_garbage, 0x3B, {is(0xC000'0005), some, in_system, zero}},
         {misuse_copy_to_garbage, 0x3B, {is(0xC000'0005), some, in_system, zero}},
         {misuse_complete_garbage, 0x3B, {is(0xC000'0005), some, in_system, zero}},
