@@ -1,5 +1,6 @@
 #include "io/call_driver.hpp"
 
+#include "diag/names.hpp"
 #include "diag/trace.hpp"
 #include "ke/callout.hpp"
 #include "ke/export_door.hpp"
@@ -35,15 +36,6 @@ constexpr const char* pending_document = "DRIVER_DISPATCH callback function (wdm
                   {.rule = "IoCallDriver was given something that is not a device object",
                    .document = call_document,
                    .irp = irp});
-}
-
-ULONG control_code_of(const IO_STACK_LOCATION& location) noexcept {
-    switch (location.MajorFunction) {
-    case IRP_MJ_DEVICE_CONTROL:
-    case IRP_MJ_INTERNAL_DEVICE_CONTROL:
-    case IRP_MJ_FILE_SYSTEM_CONTROL: return location.Parameters.DeviceIoControl.IoControlCode;
-    default: return 0;
-    }
 }
 
 // STATUS_PENDING is returned if and only if the location was marked pending.
@@ -132,9 +124,12 @@ inline NTSTATUS call_in_frame(ke::Processor*& processor, PDRIVER_DISPATCH routin
     return status;
 }
 
-[[gnu::cold, gnu::noinline]] void trace_call(PDEVICE_OBJECT device, PIRP irp, const IO_STACK_LOCATION& location) {
-    DIRQL_TRACE(irp_call, .irp = irp, .object = device, .major = location.MajorFunction,
-                .minor = location.MinorFunction, .code = control_code_of(location));
+[[gnu::cold, gnu::noinline]] void trace_call(PDRIVER_DISPATCH routine, PDEVICE_OBJECT device, PIRP irp) noexcept {
+    const IO_STACK_LOCATION& location = *irp->Tail.Overlay.CurrentStackLocation;
+    const bool coded = diag::has_control_code(location.MajorFunction, location.MinorFunction);
+    DIRQL_TRACE(irp_call, .irp = irp, .object = device, .routine = reinterpret_cast<const void*>(routine),
+                .major = location.MajorFunction, .minor = location.MinorFunction,
+                .code = coded ? location.Parameters.DeviceIoControl.IoControlCode : 0);
 }
 
 inline NTSTATUS call(ke::Processor* processor, PDEVICE_OBJECT device, PIRP irp) noexcept {
@@ -146,7 +141,7 @@ inline NTSTATUS call(ke::Processor* processor, PDEVICE_OBJECT device, PIRP irp) 
     location->DeviceObject = device;
     const PDRIVER_DISPATCH routine = device->DriverObject->MajorFunction[location->MajorFunction];
     if (processor->trace_on != 0) [[unlikely]]
-        trace_call(device, irp, *location);
+        trace_call(routine, device, irp);
     IrpPrefix* const prefix = prefix_of(irp);
     const NTSTATUS status = prefix != nullptr ? call_in_frame(processor, routine, device, irp, *prefix)
                                               : call_routine(processor, routine, device, irp);
