@@ -3,6 +3,7 @@
 #include "ke/irql.hpp"
 
 #include <bit>
+#include <utility>
 
 namespace dirql::ke {
 namespace {
@@ -13,13 +14,17 @@ Thread& thread_at(LIST_ENTRY* entry) noexcept { return *CONTAINING_RECORD(entry,
 
 int priority_of_first(const Processor& owner) noexcept { return std::bit_width(owner.ready_summary) - 1; }
 
-// The best thread of `owner`'s lists that may run on another processor; null where none is better than `than`.
+// The best thread of `owner`'s lists that may run on another processor; null where none is better than `than`. The first
+// thread of an idle processor is none to take: that processor is on its way to it (NT's standby state). Who took it would
+// run alone what a real computer runs at once, for time stands still on a processor that has no turn.
 Thread* best_for_another(const Processor& owner, const Processor& other, int than) noexcept {
+    bool standby = owner.current == owner.idle_thread;
     for (std::uint32_t summary = owner.ready_summary; summary != 0;) {
         const int priority = std::bit_width(summary) - 1;
         if (priority <= than) return nullptr;
         const LIST_ENTRY& list = owner.ready[priority];
         for (LIST_ENTRY* entry = list.Flink; entry != &list; entry = entry->Flink) {
+            if (std::exchange(standby, false)) continue;
             if (allowed_on(thread_at(entry), other)) return &thread_at(entry);
         }
         summary &= ~(1u << priority);

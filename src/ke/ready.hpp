@@ -1,7 +1,8 @@
 // Threads that wait for a processor: each processor keeps lists of them by priority.
 //
 // A ready thread lies on the list of the processor that it is meant for, and is run by that one or by any other of its
-// affinity that comes to a switch first: a processor always takes the best thread that the machine has for it.
+// affinity that comes to a switch first: a processor always takes the best thread that the machine has for it, except one
+// that an idle processor is about to run.
 #pragma once
 
 #include "ke/machine.hpp"

@@ -5,7 +5,10 @@
 
 #include <catch.hpp>
 
+#include <set>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -68,7 +71,76 @@ std::vector<ULONG_PTR> fingerprint(Host& host, const MachineOptions& options) {
     return order;
 }
 
+// Two threads that count up together and note what they saw: who ran when is all that makes runs differ.
+struct Race {
+    volatile LONG counter = 0;
+    volatile LONG running = 2;
+    KEVENT over;
+    std::vector<ULONG_PTR>* seen;
+
+    static void NTAPI racer(PVOID context) {
+        auto& self = *static_cast<Race*>(context);
+        for (int i = 0; i < 500; ++i) {
+            const LONG read = self.counter;
+            KeQueryTimeIncrement(); // another may come between
+            self.counter = read + 1;
+        }
+        self.seen->push_back(KeGetCurrentProcessorNumber());
+        self.seen->push_back(static_cast<ULONG_PTR>(self.counter));
+        if (InterlockedDecrement(&self.running) == 0) KeSetEvent(&self.over, 0, FALSE);
+        PsTerminateSystemThread(STATUS_SUCCESS);
+    }
+};
+
+// What they saw, and the machine's trace.
+std::pair<std::vector<ULONG_PTR>, std::string> race(Host& host, MachineOptions options) {
+    std::vector<ULONG_PTR> seen;
+    seen.reserve(8);
+    options.trace = true;
+    Machine machine(host, options);
+    Race race;
+    race.seen = &seen;
+    const Outcome outcome = machine.run_in_kernel([&] {
+        KeInitializeEvent(&race.over, NotificationEvent, FALSE);
+        for (int i = 0; i < 2; ++i) {
+            HANDLE thread;
+            if (NT_SUCCESS(
+                    PsCreateSystemThread(&thread, THREAD_ALL_ACCESS, nullptr, nullptr, nullptr, Race::racer, &race)))
+                ZwClose(thread);
+        }
+        KeWaitForSingleObject(&race.over, Executive, KernelMode, FALSE, nullptr);
+    });
+    CHECK(outcome.finished());
+    return {seen, machine.trace().text()};
+}
+
 } // namespace
+
+TEST_CASE("two racing threads: other traces with other seeds, the same with the same", "[ke][host]") {
+    Host host;
+    for (const unsigned processors : {1u, 4u}) {
+        CAPTURE(processors);
+        std::set<std::vector<ULONG_PTR>> results;
+        std::set<std::string> traces;
+        constexpr std::uint64_t seeds = 10;
+        for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+            const auto first = race(host, shape(processors, seed));
+            REQUIRE(first.first.size() == 4);
+            CHECK(race(host, shape(processors, seed)) == first);
+            results.insert(first.first);
+            traces.insert(first.second);
+        }
+        CHECK(traces.size() == seeds);
+        CHECK(results.size() > seeds / 2);
+    }
+}
+
+TEST_CASE("threads that are ready at once run at once, each on a processor of its own", "[ke][host]") {
+    Host host;
+    const auto first = fingerprint(host, shape(4, 11));
+    CHECK(std::set<ULONG_PTR>(first.begin() + 1, first.end() - 1) == std::set<ULONG_PTR>{0, 1, 2, 3});
+    CHECK(fingerprint(host, shape(4, 12)) != first);
+}
 
 TEST_CASE("machines one after another in one Host: the same run each time", "[ke][host]") {
     Host host;
