@@ -152,7 +152,12 @@ function(dirql_add_driver name)
     target_include_directories(${name}_objects PRIVATE ${arg_INCLUDES})
     if(NOT arg_NO_PREEMPT)
         get_property(preempt GLOBAL PROPERTY DIRQL_FLAGS_preempt)
-        target_compile_options(${name}_objects PRIVATE ${preempt})
+        get_property(preempt-clang GLOBAL PROPERTY DIRQL_FLAGS_preempt-clang)
+        target_compile_options(
+            ${name}_objects
+            PRIVATE ${preempt} "$<$<COMPILE_LANG_AND_ID:C,Clang>:${preempt-clang}>"
+                    "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:${preempt-clang}>"
+        )
     endif()
     target_compile_options(${name}_objects PRIVATE ${arg_OPTIONS})
 

@@ -42,7 +42,10 @@ void append_dialect(Words& words, const BuildContext& context, const Compiler& c
     append(words, flags.section("compile"));
     append(words, flags.section(is_cpp ? "compile-cxx" : "compile-c"));
     append(words, flags.section(compiler.is_clang ? "compile-clang" : "compile-gcc"));
-    if (context.options.preempt) append(words, flags.section("preempt"));
+    if (context.options.preempt) {
+        append(words, flags.section("preempt"));
+        if (compiler.is_clang) append(words, flags.section("preempt-clang"));
+    }
     for (const auto& definition : flags.section("define"))
         if (!is_default_overridden(context.options, definition)) words.push_back("-D" + definition);
 }
