@@ -28,10 +28,17 @@ KAFFINITY active_processors() noexcept {
     return count == ke::max_processors ? ~KAFFINITY{0} : (KAFFINITY{1} << count) - 1;
 }
 
+// It must stay for now: it is asked to leave when the IRQL falls, where a misplaced thread always does.
+void leave_later(ke::Processor* processor) noexcept {
+    if (processor->reschedule == ke::Reschedule::none) processor->reschedule = ke::Reschedule::better;
+    ke::request_interrupt(processor, DISPATCH_LEVEL);
+}
+
 // Where it runs now is not allowed any more: it becomes ready, which places it anew.
 void leave_processor(ke::Thread& self) noexcept {
     ke::Processor* processor = ke::current_processor();
-    if ((self.affinity >> processor->number & 1) != 0 || processor->irql >= DISPATCH_LEVEL) return;
+    if ((self.affinity >> processor->number & 1) != 0) return;
+    if (processor->irql >= DISPATCH_LEVEL) return leave_later(processor);
     const KIRQL level = ke::raise_irql(processor, DISPATCH_LEVEL);
     ke::ready_thread(self, 0);
     ke::swap_context();

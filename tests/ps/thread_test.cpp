@@ -291,3 +291,29 @@ TEST_CASE("a system affinity moves the thread at once") {
     });
     CHECK(stop.kind == ke::StopKind::none);
 }
+
+TEST_CASE("a system affinity that is set at DISPATCH_LEVEL moves the thread when the IRQL falls") {
+    ke::MachineOptions options;
+    options.processors = 4;
+    ProcessFixture kernel(options);
+    const auto stop = kernel.run([] {
+        const auto move_raised = [](KAFFINITY affinity) {
+            const ULONG before = KeGetCurrentProcessorNumberEx(nullptr);
+            const KIRQL old = KeRaiseIrqlToDpcLevel();
+            if (affinity == 0) {
+                KeRevertToUserAffinityThread();
+            } else {
+                KeSetSystemAffinityThread(affinity);
+            }
+            CHECK(KeGetCurrentProcessorNumberEx(nullptr) == before);
+            KeLowerIrql(old);
+        };
+        for (const ULONG processor : {2u, 0u, 3u, 1u}) {
+            move_raised(KAFFINITY{1} << processor);
+            CHECK(KeGetCurrentProcessorNumberEx(nullptr) == processor);
+        }
+        move_raised(0); // anywhere again: it stays
+        CHECK(KeGetCurrentProcessorNumberEx(nullptr) == 1);
+    });
+    CHECK(stop.kind == ke::StopKind::none);
+}
