@@ -30,9 +30,29 @@ const GENERAL_LOOKASIDE_POOL* lookaside_in(const Range& range) noexcept {
     return nullptr;
 }
 
+// A processor's DPC queue is singly linked, from the head's Flink on.
+const KDPC* queued_dpc_in(const Range& range) noexcept {
+    const ke::Machine& machine = ke::current_machine();
+    for (unsigned i = 0; i < machine.processor_count; ++i) {
+        auto* entry = reinterpret_cast<SINGLE_LIST_ENTRY*>(machine.processors[i]->dpc_queue.Flink);
+        for (; entry != nullptr; entry = entry->Next) {
+            if (range.holds(entry)) return CONTAINING_RECORD(entry, KDPC, DpcListEntry);
+        }
+    }
+    return nullptr;
+}
+
+bool dpcs_queued() noexcept {
+    const ke::Machine& machine = ke::current_machine();
+    for (unsigned i = 0; i < machine.processor_count; ++i) {
+        if (machine.processors[i]->dpc_queue.Flink != nullptr) return true;
+    }
+    return false;
+}
+
 bool anything_active() noexcept {
     const State& state = current_state();
-    return !IsListEmpty(&ke::current_machine().timers) || !IsListEmpty(&state.lookaside_lists) ||
+    return dpcs_queued() || !IsListEmpty(&ke::current_machine().timers) || !IsListEmpty(&state.lookaside_lists) ||
            state.work.queued != 0;
 }
 
@@ -62,6 +82,11 @@ void check_nothing_active(const void* memory, std::size_t bytes, POOL_TYPE type)
         ke::bug_check(
             DRIVER_VERIFIER_DETECTED_VIOLATION, 0x15, ke::parameter(timer), type, range.begin,
             {.rule = "memory was freed that holds an active timer", .document = "KeCancelTimer function (wdm.h)"});
+    }
+    if (const KDPC* dpc = queued_dpc_in(range)) {
+        ke::bug_check(
+            TIMER_OR_DPC_INVALID, 1, ke::parameter(dpc), range.begin, range.begin + bytes,
+            {.rule = "memory was freed that holds a queued DPC", .document = "Bug Check 0xC7: TIMER_OR_DPC_INVALID"});
     }
     if (const GENERAL_LOOKASIDE_POOL* list = lookaside_in(range)) {
         ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0xCC, ke::parameter(list), range.begin, bytes,

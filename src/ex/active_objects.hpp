@@ -7,8 +7,8 @@
 
 namespace dirql::ex {
 
-// A block is about to be freed: bug checks where it holds an active timer (0xC4/0x15), a lookaside list that was not
-// deleted (0xC4/0xCC) or a queued work item (0xE4/0). Says nothing of pointers that are no pool block.
+// A block is about to be freed: bug checks where it holds an active timer (0xC4/0x15), a queued DPC (0xC7/1), a lookaside
+// list that was not deleted (0xC4/0xCC) or a queued work item (0xE4/0). Says nothing of pointers that are no pool block.
 void check_nothing_active(void* block) noexcept;
 // The same for memory that the kernel frees on a driver's behalf (device extensions).
 void check_nothing_active(const void* memory, std::size_t bytes, POOL_TYPE type = NonPagedPool) noexcept;

@@ -1,6 +1,7 @@
 #include "io/device.hpp"
 
 #include "diag/trace.hpp"
+#include "ex/active_objects.hpp"
 #include "ex/pool.hpp"
 #include "io/driver.hpp"
 #include "io/state.hpp"
@@ -115,10 +116,15 @@ NTSTATUS create_device(PDRIVER_OBJECT driver, ULONG extension_size, PUNICODE_STR
     return STATUS_SUCCESS;
 }
 
+// The DPC of IoInitializeDpcRequest lies in the device object, whatever else a driver has in its extension.
 void destroy_device(void* body) noexcept {
     DIRQL_TRACE(object_deleted, .object = body);
-    PDRIVER_OBJECT driver = static_cast<PDEVICE_OBJECT>(body)->DriverObject;
-    if (driver != nullptr) ob::dereference(driver);
+    auto* device = static_cast<PDEVICE_OBJECT>(body);
+    PDRIVER_OBJECT driver = device->DriverObject;
+    if (driver == nullptr) return; // it never was set up
+    const auto* end = reinterpret_cast<const std::byte*>(&state_of(device));
+    ex::check_nothing_active(device, static_cast<std::size_t>(end - static_cast<const std::byte*>(body)));
+    ob::dereference(driver);
 }
 
 } // namespace dirql::io

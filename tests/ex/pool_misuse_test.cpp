@@ -211,6 +211,30 @@ TEST_CASE("memory that the kernel still uses is not freed", "[pool][bugcheck]") 
         CHECK(stop.parameters[2] == NonPagedPool);
         CHECK(stop.parameters[3] == address_of(block));
     }
+    SECTION("a queued DPC") {
+        const ke::Stop stop = kernel.run([&] {
+            block = static_cast<std::byte*>(ExAllocatePoolWithTag(NonPagedPool, 200, tag));
+            auto* dpc = reinterpret_cast<PKDPC>(block + 32);
+            KeInitializeDpc(
+                dpc, [](PKDPC, PVOID, PVOID, PVOID) {}, nullptr);
+            (void)KeRaiseIrqlToDpcLevel();
+            KeInsertQueueDpc(dpc, nullptr, nullptr);
+            ExFreePool(block);
+        });
+        CHECK(stop.code == TIMER_OR_DPC_INVALID);
+        CHECK(stop.parameters[0] == 1);
+        CHECK(stop.parameters[1] == address_of(block) + 32);
+    }
+    SECTION("a DPC that has run may go") {
+        const ke::Stop stop = kernel.run([&] {
+            auto* dpc = static_cast<PKDPC>(ExAllocatePoolWithTag(NonPagedPool, sizeof(KDPC), tag));
+            KeInitializeDpc(
+                dpc, [](PKDPC, PVOID, PVOID, PVOID) {}, nullptr);
+            KeInsertQueueDpc(dpc, nullptr, nullptr);
+            ExFreePool(dpc);
+        });
+        CHECK(stop.kind == ke::StopKind::none);
+    }
     SECTION("a cancelled timer may go") {
         const ke::Stop stop = kernel.run([&] {
             auto* timer = static_cast<PKTIMER>(ExAllocatePoolWithTag(NonPagedPool, sizeof(KTIMER), tag));

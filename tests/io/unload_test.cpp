@@ -270,3 +270,79 @@ TEST_CASE("an I/O work item that is still queued keeps the image until it has ru
     CHECK(unload_ran);
     CHECK(result.value() == Unload::unloaded);
 }
+
+namespace {
+
+struct Extension {
+    ULONG_PTR before[40];
+    KTIMER timer;
+    KDPC dpc;
+    WORK_QUEUE_ITEM item;
+};
+
+// How a machine ends in which a device is deleted at once after this was done to it.
+Outcome delete_after(const std::function<void(PDEVICE_OBJECT, Extension&)>& prepare) {
+    UnloadLab lab;
+    return lab.machine.run_in_kernel([&] {
+        PDEVICE_OBJECT device = nullptr;
+        IoCreateDevice(lab.device->DriverObject, sizeof(Extension), nullptr, FILE_DEVICE_UNKNOWN, 0, FALSE, &device);
+        KeSetPriorityThread(KeGetCurrentThread(), HIGH_PRIORITY); // no worker thread comes between
+        prepare(device, *static_cast<Extension*>(device->DeviceExtension));
+        IoDeleteDevice(device);
+    });
+}
+
+void arm(Extension& extension) {
+    LARGE_INTEGER due;
+    due.QuadPart = -10'000;
+    KeInitializeTimer(&extension.timer);
+    KeSetTimer(&extension.timer, due, nullptr);
+}
+
+VOID NTAPI nothing(PKDPC, PVOID, PVOID, PVOID) {}
+VOID NTAPI request_nothing(PKDPC, PDEVICE_OBJECT, PIRP, PVOID) {}
+VOID NTAPI work_nothing(PVOID) {}
+
+} // namespace
+
+TEST_CASE("a device that goes while its extension holds a live object is found") {
+    const Outcome timer = delete_after([](PDEVICE_OBJECT, Extension& extension) { arm(extension); });
+    INFO(timer.report);
+    CHECK(timer.is_bug_check(0xC4));
+    CHECK(timer.bug_check.parameters[0] == 0x15);
+
+    const Outcome dpc = delete_after([](PDEVICE_OBJECT, Extension& extension) {
+        KeInitializeDpc(&extension.dpc, nothing, nullptr);
+        KeSetImportanceDpc(&extension.dpc, LowImportance); // stays queued for now
+        KeInsertQueueDpc(&extension.dpc, nullptr, nullptr);
+    });
+    INFO(dpc.report);
+    CHECK(dpc.is_bug_check(0xC7));
+    CHECK(dpc.bug_check.parameters[0] == 1);
+
+    const Outcome request = delete_after([](PDEVICE_OBJECT device, Extension&) {
+        IoInitializeDpcRequest(device, request_nothing);
+        KeSetImportanceDpc(&device->Dpc, LowImportance);
+        IoRequestDpc(device, nullptr, nullptr);
+    });
+    INFO(request.report);
+    CHECK(request.is_bug_check(0xC7));
+
+    const Outcome item = delete_after([](PDEVICE_OBJECT, Extension& extension) {
+        ExInitializeWorkItem(&extension.item, work_nothing, nullptr);
+        ExQueueWorkItem(&extension.item, DelayedWorkQueue);
+    });
+    INFO(item.report);
+    CHECK(item.is_bug_check(0xE4));
+
+    const Outcome cancelled = delete_after([](PDEVICE_OBJECT, Extension& extension) {
+        arm(extension);
+        KeCancelTimer(&extension.timer);
+        KeInitializeDpc(&extension.dpc, nothing, nullptr);
+        KeSetImportanceDpc(&extension.dpc, LowImportance); // stays queued for now
+        KeInsertQueueDpc(&extension.dpc, nullptr, nullptr);
+        KeRemoveQueueDpc(&extension.dpc);
+    });
+    INFO(cancelled.report);
+    CHECK(cancelled.finished());
+}
