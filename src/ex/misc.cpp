@@ -40,6 +40,7 @@ bool initialize(ke::Machine& machine) noexcept {
     initialize_pool(state->pool, *machine.slot);
     InitializeListHead(&state->lookaside_lists);
     initialize_work_queues(state->work);
+    state->rand_state = 1; // as after srand(1)
     return true;
 }
 

@@ -73,9 +73,14 @@ bool conditions_complete(ULONG type_mask, ULONGLONG conditions) {
     return true;
 }
 
+constexpr ULONG free_build = 0xF000'0000;
+const ULONG build_number = free_build | build; // read-only, so drivers too can only read it
+
 } // namespace
 
 extern "C" {
+
+PULONG NtBuildNumber = const_cast<PULONG>(&build_number);
 
 // dwOSVersionInfoSize says which of the two structures it is.
 NTSTATUS NTAPI RtlGetVersion(PRTL_OSVERSIONINFOW information) {

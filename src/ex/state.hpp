@@ -12,6 +12,7 @@ struct State {
     LIST_ENTRY lookaside_lists; // GENERAL_LOOKASIDE_POOLs, which all kinds of lists begin with
     WorkQueues work;
     std::uint64_t uuids_made;
+    ULONG rand_state; // of the drivers' rand()
 };
 
 [[nodiscard]] inline State& state_of(ke::Machine& machine) noexcept { return machine.layer<State>(ke::Layer::ex); }

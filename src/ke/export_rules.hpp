@@ -20,11 +20,13 @@ namespace rules {
 #define DIRQL_EXPORT(Name, Image, Min, Max, State, Note) \
     inline constexpr ExportRule Name{#Name, export_irql::Min, export_irql::Max};
 #define DIRQL_CRT(Name)
+#define DIRQL_CRT_SYNTHESISED(Name)
 #define DIRQL_INLINE(Name, Note)
 #define DIRQL_DATA(Name, Note)
 #include "ke/exports/all.def"
 #undef DIRQL_EXPORT
 #undef DIRQL_CRT
+#undef DIRQL_CRT_SYNTHESISED
 #undef DIRQL_INLINE
 #undef DIRQL_DATA
 } // namespace rules

@@ -82,6 +82,7 @@ Machine* create_machine(Slot& slot, const MachineOptions& options, HostInterface
     machine->choice.seed(options.seed);
     machine->next_timer = never;
     machine->processor_count = std::clamp(options.processors, 1u, max_processors);
+    machine->number_processors = static_cast<CCHAR>(machine->processor_count);
     InitializeListHead(&machine->timers);
     InitializeListHead(&machine->processes);
 #ifdef DIRQL_TSAN

@@ -61,6 +61,7 @@ struct Machine {
     std::uint64_t run_ends;       // by run_budget
     std::uint64_t busy_time_ends; // by busy_budget
     unsigned processor_count;
+    CCHAR number_processors; // the same, where drivers find it: KeNumberProcessors
     Processor* processors[max_processors];
     Processor* running; // the one whose flow the host thread executes
     Fiber executor;     // the host thread's own flow, inside run()

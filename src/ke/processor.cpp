@@ -51,6 +51,8 @@ KAFFINITY NTAPI KeQueryActiveProcessors(VOID) {
     return active;
 }
 
+volatile CCHAR* NTAPI dirql_number_processors(VOID) { return &current_machine().number_processors; }
+
 // YieldProcessor: a hint that the code spins. Lets the other processors go on.
 VOID NTAPI dirql_yield_processor(VOID) {
     Processor* processor = current_processor();

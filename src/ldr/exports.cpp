@@ -14,6 +14,7 @@
 #define DIRQL_EXPORT(Name, Image, Min, Max, State, Note) extern "C" void dirql_export_##Name() asm(#Name);
 #define DIRQL_DATA(Name, Note) extern "C" char dirql_export_##Name[] asm(#Name);
 #define DIRQL_CRT(Name) extern "C" void dirql_export_##Name() asm("dirql_crt_" #Name);
+#define DIRQL_CRT_SYNTHESISED(Name) DIRQL_CRT(Name)
 #define DIRQL_COMPILER(Name) extern "C" void dirql_export_##Name() asm(#Name);
 #define DIRQL_INLINE(Name, Note)
 #include "ke/exports/all.def"
@@ -21,6 +22,7 @@
 #undef DIRQL_EXPORT
 #undef DIRQL_DATA
 #undef DIRQL_CRT
+#undef DIRQL_CRT_SYNTHESISED
 #undef DIRQL_COMPILER
 #undef DIRQL_INLINE
 
@@ -49,6 +51,7 @@ constexpr Row rows[] = {
 // clang-format on
 #define DIRQL_DATA(Name, Note) {#Name, "ntoskrnl", Note, nullptr, dirql_export_##Name, ExportKind::data},
 #define DIRQL_CRT(Name) {#Name, "ntoskrnl", "", dirql_export_##Name, nullptr, ExportKind::crt},
+#define DIRQL_CRT_SYNTHESISED(Name) DIRQL_COMPILER(Name)
 #define DIRQL_COMPILER(Name) {#Name, "", "", dirql_export_##Name, nullptr, ExportKind::compiler},
 #define DIRQL_INLINE(Name, Note) {#Name, "", Note, nullptr, nullptr, ExportKind::inlined},
 #include "ke/exports/all.def"
@@ -56,6 +59,7 @@ constexpr Row rows[] = {
 #undef DIRQL_EXPORT
 #undef DIRQL_DATA
 #undef DIRQL_CRT
+#undef DIRQL_CRT_SYNTHESISED
 #undef DIRQL_COMPILER
 #undef DIRQL_INLINE
 };

@@ -5,7 +5,6 @@
 #include "ob/object.hpp"
 #include "ob/user_memory.hpp"
 #include "ps/ps.hpp"
-#include "ps/services.hpp"
 
 namespace dirql::ps {
 namespace {

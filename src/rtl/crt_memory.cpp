@@ -27,6 +27,11 @@ DIRQL_CRT_FUNCTION int dirql_crt_memcmp(const void* left, const void* right, std
     return static_cast<const unsigned char*>(left)[same] < static_cast<const unsigned char*>(right)[same] ? -1 : 1;
 }
 
+// Not NT's: compilers make it of memcmp where only equality is asked.
+DIRQL_CRT_FUNCTION int dirql_crt_bcmp(const void* left, const void* right, std::size_t size) {
+    return equal_bytes(left, right, size) != size;
+}
+
 // Letters A to Z compare as lower case.
 DIRQL_CRT_FUNCTION int dirql_crt__memicmp(const void* left, const void* right, std::size_t size) {
     const auto* first = static_cast<const unsigned char*>(left);

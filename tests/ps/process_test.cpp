@@ -5,7 +5,6 @@
 #include "ob/handle_table.hpp"
 #include "ob/services.hpp"
 #include "ob/state.hpp"
-#include "ps/services.hpp"
 
 using namespace dirql;
 using namespace dirql::test;

@@ -4,7 +4,7 @@
 #include <dirql_km/dispatcher.h>
 
 #define PAGE_SIZE 0x1000
-#define PAGE_SHIFT 12L
+#define PAGE_SHIFT 12
 
 typedef ULONG_PTR PFN_NUMBER, *PPFN_NUMBER;
 typedef LONG_PTR SPFN_NUMBER, *PSPFN_NUMBER;

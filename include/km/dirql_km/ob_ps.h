@@ -241,8 +241,10 @@ NTKERNELAPI NTSTATUS NTAPI PsRemoveCreateThreadNotifyRoutine(PCREATE_THREAD_NOTI
 NTKERNELAPI NTSTATUS NTAPI PsSetLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine);
 NTKERNELAPI NTSTATUS NTAPI PsRemoveLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine);
 
-/* Each machine has a system process of its own, and so PsInitialSystemProcess is a call. */
+/* Each machine has a system process and a number of processors of its own: PsInitialSystemProcess and KeNumberProcessors are
+   calls. */
 NTKERNELAPI PEPROCESS NTAPI dirql_initial_system_process(VOID);
+NTKERNELAPI volatile CCHAR *NTAPI dirql_number_processors(VOID);
 
 extern NTKERNELAPI POBJECT_TYPE *IoFileObjectType;
 extern NTKERNELAPI POBJECT_TYPE *IoDeviceObjectType;
@@ -255,8 +257,7 @@ extern NTKERNELAPI POBJECT_TYPE *PsJobType;
 extern NTKERNELAPI POBJECT_TYPE *SeTokenObjectType;
 extern NTKERNELAPI POBJECT_TYPE *CmKeyObjectType;
 extern NTKERNELAPI POBJECT_TYPE *MmSectionObjectType;
-extern NTKERNELAPI CCHAR KeNumberProcessors;
-extern NTKERNELAPI PULONG NtBuildNumber;
+extern NTKERNELAPI PULONG NtBuildNumber; /* 0xF0000000 of a free build, and the number */
 extern NTKERNELAPI PULONG InitSafeBootMode;
 
 #ifdef __cplusplus
@@ -269,6 +270,11 @@ extern NTKERNELAPI PULONG InitSafeBootMode;
 #define ObDereferenceObjectWithTag(Object, Tag) ObfDereferenceObjectWithTag(Object, Tag)
 
 #define PsInitialSystemProcess dirql_initial_system_process()
+#define KeNumberProcessors (*dirql_number_processors())
+
+#define DUPLICATE_CLOSE_SOURCE 0x00000001
+#define DUPLICATE_SAME_ACCESS 0x00000002
+#define DUPLICATE_SAME_ATTRIBUTES 0x00000004
 
 #define NtCurrentProcess() ((HANDLE)(LONG_PTR)-1)
 #define ZwCurrentProcess() NtCurrentProcess()

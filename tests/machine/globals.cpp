@@ -1,0 +1,2 @@
+// The same driver in C++.
+#include "globals.c"
