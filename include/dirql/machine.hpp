@@ -47,7 +47,8 @@ struct MachineOptions {
 /// one host thread at a time. After a bug check or a stall a machine only tells what happened.
 class Machine {
 public:
-    /// Boots. Throws std::bad_alloc or std::system_error when the host cannot give the memory.
+    /// Boots. Throws std::bad_alloc or std::system_error when the host cannot give the memory, BadResult with
+    /// ErrorCode::stopped when the kernel stops before it is up.
     explicit Machine(MachineOptions options = {});
     /// The same in a shared Host, which makes it much cheaper from the second machine on.
     explicit Machine(Host& host, MachineOptions options = {});

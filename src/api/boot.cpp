@@ -3,6 +3,7 @@
 #include "ex/state.hpp"
 #include "io/state.hpp"
 #include "ke/clock.hpp"
+#include "ke/stop.hpp"
 #include "ldr/exports.hpp"
 #include "mm/state.hpp"
 #include "ob/object.hpp"
@@ -37,9 +38,12 @@ ke::Machine* boot(ke::Slot& slot, const ke::MachineOptions& options, ke::HostInt
     if (machine == nullptr) return nullptr;
     machine->exports = ldr::export_addresses();
     const OnProcessor on_processor(*machine);
-    const bool up = ex::initialize(*machine) && mm::initialize(*machine) && ob::initialize(*machine) &&
-                    ps::initialize(*machine) && io::initialize(*machine);
-    return up ? machine : nullptr;
+    bool up = false;
+    const bool survived = ke::on_host_flow(*machine, [&] {
+        up = ex::initialize(*machine) && mm::initialize(*machine) && ob::initialize(*machine) &&
+             ps::initialize(*machine) && io::initialize(*machine);
+    });
+    return up || !survived ? machine : nullptr;
 }
 
 } // namespace dirql::api

@@ -50,6 +50,11 @@ MachineImpl::MachineImpl(HostImpl& host, MachineOptions machine_options)
         host_.give_slot(slot_);
         throw std::bad_alloc();
     }
+    if (kernel_->stopping) {
+        conclude();
+        host_.give_slot(slot_);
+        throw BadResult(stopped_error());
+    }
     trace.enable(options.trace);
 }
 
@@ -100,20 +105,17 @@ const Outcome& MachineImpl::conclude() {
 bool MachineImpl::run_system(const char* name, const std::function<void()>& body) {
     require_host();
     if (kernel_->stopping) return false;
-    ke::Thread* thread;
-    {
-        const OnProcessor on_processor(*kernel_);
+    ke::Thread* thread = nullptr;
+    const bool made = between_runs(*kernel_, [&] {
         constexpr KPRIORITY normal_priority = 8; // as PsCreateSystemThread gives
         thread = ps::create_system_thread(*kernel_, *kernel_->system_process, name, run_closure,
                                           const_cast<std::function<void()>*>(&body), normal_priority);
-    }
-    if (thread == nullptr) throw std::bad_alloc();
-    ke::run(*kernel_, thread_ended, thread);
+    });
+    if (made && thread == nullptr) throw std::bad_alloc();
+    if (made) ke::run(*kernel_, thread_ended, thread);
+    if (!kernel_->stopping) between_runs(*kernel_, [&] { ob::dereference(thread); });
     conclude();
-    if (kernel_->stopping) return false;
-    const OnProcessor on_processor(*kernel_);
-    ob::dereference(thread);
-    return true;
+    return !kernel_->stopping;
 }
 
 Outcome MachineImpl::run_in_kernel(const std::function<void()>& body) {
@@ -134,9 +136,9 @@ Outcome MachineImpl::run_application(const std::function<void(Process&)>& body) 
     require_host();
     if (kernel_->stopping) return outcome;
     ProcessImpl process(*kernel_, body);
-    ke::run(*kernel_, thread_ended, process.first_thread());
+    if (!kernel_->stopping) ke::run(*kernel_, thread_ended, process.first_thread());
+    process.finish();
     conclude();
-    process.finish(kernel_->stopping);
     if (process.exception()) std::rethrow_exception(process.exception());
     return outcome;
 }

@@ -5,6 +5,7 @@
 #include "diag/recorder.hpp"
 #include "io/driver.hpp"
 #include "ke/machine.hpp"
+#include "ke/stop.hpp"
 #include "ldr/elf_image.hpp"
 #include "ldr/linked_image.hpp"
 
@@ -75,10 +76,12 @@ private:
     std::vector<std::unique_ptr<LoadedDriver>> drivers_; // by id; null: unloaded
 };
 
-// Boots the kernel in an empty slot: every layer's initialize, in order. Null when the memory is too small.
+// Boots the kernel in an empty slot: every layer's initialize, in order. Null when the memory is too small. A machine that bug
+// checked meanwhile is stopping.
 [[nodiscard]] ke::Machine* boot(ke::Slot& slot, const ke::MachineOptions& options, ke::HostInterface* host);
 
-// While it lives, the host's own code stands on processor 0 at PASSIVE_LEVEL: for what must be done between runs. It cannot wait.
+// While it lives, the host's own code stands on processor 0 at PASSIVE_LEVEL: for what must be done between runs, inside of
+// ke::on_host_flow(), since memory that a driver ruined may be found so there. It cannot wait.
 class OnProcessor {
 public:
     explicit OnProcessor(ke::Machine& machine) noexcept;
@@ -91,6 +94,12 @@ private:
     std::uint64_t horizon_;
     unsigned char irql_;
 };
+
+// Does the host's own kernel work between two runs. False when a bug check ended it.
+template <class Body> bool between_runs(ke::Machine& machine, Body&& body) noexcept {
+    const OnProcessor on_processor(machine);
+    return ke::on_host_flow(machine, body);
+}
 
 // An Outcome of what the kernel recorded.
 [[nodiscard]] Outcome describe_stop(const ke::Machine& machine,

@@ -16,11 +16,11 @@ namespace api {
 
 ProcessImpl::ProcessImpl(ke::Machine& machine, const std::function<void(Process&)>& body)
     : machine_(machine), body_(body) {
-    const OnProcessor on_processor(machine);
-    process_ = ps::create_process(machine, "Application");
-    if (process_ == nullptr) throw std::bad_alloc();
-    first_ = ps::create_application_thread(machine, *process_, "Main", first_body, this);
-    if (first_ == nullptr) throw std::bad_alloc();
+    const bool done = between_runs(machine, [this] {
+        process_ = ps::create_process(machine_, "Application");
+        if (process_ != nullptr) first_ = ps::create_application_thread(machine_, *process_, "Main", first_body, this);
+    });
+    if (done && first_ == nullptr) throw std::bad_alloc();
 }
 
 void ProcessImpl::first_body(void* self) {
@@ -39,11 +39,12 @@ void ProcessImpl::run_body(const std::function<void()>& body) noexcept {
     }
 }
 
-void ProcessImpl::finish(bool stopped) noexcept {
-    if (stopped) return;
-    const OnProcessor on_processor(machine_);
-    ob::dereference(first_);
-    ob::dereference(process_);
+void ProcessImpl::finish() noexcept {
+    if (machine_.stopping) return;
+    between_runs(machine_, [this] {
+        ob::dereference(first_);
+        ob::dereference(process_);
+    });
 }
 
 namespace {

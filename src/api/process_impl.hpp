@@ -23,7 +23,8 @@ struct ThreadState {
 
 class ProcessImpl {
 public:
-    // Makes the process and its first thread, ready to run. Throws std::bad_alloc when memory is exhausted.
+    // Makes the process and its first thread, ready to run, unless the machine stops meanwhile. Throws std::bad_alloc when
+    // memory is exhausted.
     ProcessImpl(ke::Machine& machine, const std::function<void(Process&)>& body);
     ProcessImpl(const ProcessImpl&) = delete;
     ProcessImpl& operator=(const ProcessImpl&) = delete;
@@ -32,7 +33,7 @@ public:
     [[nodiscard]] ke::Process& process() const noexcept { return *process_; }
     [[nodiscard]] const std::exception_ptr& exception() const noexcept { return exception_; }
     // After the run: drops the references, unless the machine stopped and nothing of it is touched any more.
-    void finish(bool stopped) noexcept;
+    void finish() noexcept;
 
     // Another thread of this process. Null when memory is exhausted.
     [[nodiscard]] ThreadState* start_thread(std::function<void()> body);
@@ -45,8 +46,8 @@ private:
 
     ke::Machine& machine_;
     const std::function<void(Process&)>& body_;
-    ke::Process* process_;
-    ke::Thread* first_;
+    ke::Process* process_ = nullptr;
+    ke::Thread* first_ = nullptr;
     std::exception_ptr exception_;
     std::vector<std::unique_ptr<ThreadState>> threads_; // kept for the whole run: a stop may unwind them in any order
 };

@@ -145,6 +145,8 @@ Outcome<int> run_or_fail(const RunOptions& options) {
         return run(options);
     } catch (const std::bad_alloc&) {
         return Failure{exit_load_failure, "there is not enough memory for the machine and its threads"};
+    } catch (const BadResult& error) {
+        return Failure{exit_bug_check, fmt::format("no machine can be made: {}", error.what())};
     } catch (const std::system_error& error) {
         return Failure{exit_load_failure, fmt::format("no machine can be made: {}", error.what())};
     }

@@ -3,6 +3,7 @@
 #include "ke/clock.hpp"
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"
+#include "ke/stop.hpp"
 #include "ke/trap.hpp"
 
 #include <utility>
@@ -26,7 +27,7 @@ void reap(Machine& machine) noexcept {
     processor->now = machine.now;
     machine.running = processor;
     dirql_current_processor = processor;
-    machine.hooks.thread_reaped(*thread);
+    on_host_flow(machine, [&] { machine.hooks.thread_reaped(*thread); });
     dirql_current_processor = nullptr;
     machine.running = nullptr;
     processor->current = current;

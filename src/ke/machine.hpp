@@ -84,6 +84,7 @@ struct Machine {
 
     Stop stop;
     bool host_stands_in;      // the host's own code stands on processor 0, between runs: no flow to switch to
+    void* host_landing;       // where a bug check in such code, or in the executor's, comes back to: see on_host_flow()
     bool stopping;            // a stop is recorded; no driver code runs any more
     diag::Recorder* recorder; // null: tracing is off
     void* layers[static_cast<unsigned>(Layer::count)];

@@ -8,6 +8,7 @@
 #include "ke/scheduler.hpp"
 #include "ke/trap.hpp"
 
+#include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -46,8 +47,9 @@ Stop& begin_stop(Processor& processor, StopKind kind) noexcept {
     return stop;
 }
 
-// The machine is over; the executor sees to the rest.
+// The machine is over; the executor sees to the rest, or who came here on the host's flow.
 [[noreturn]] void leave_machine() noexcept {
+    if (void* landing = current_machine().host_landing) std::longjmp(*static_cast<std::jmp_buf*>(landing), 1);
     yield_to_executor();
     __builtin_unreachable(); // resumed only to unwind, which yield_to_executor does
 }
@@ -74,8 +76,9 @@ void record_stack(Machine& machine, Stop& stop, std::initializer_list<std::uint6
 void bug_check(std::uint32_t code, std::uint64_t p1, std::uint64_t p2, std::uint64_t p3, std::uint64_t p4,
                const BugCheckDetails& details) noexcept {
     Processor* processor = current_processor();
-    if (processor == nullptr ||
-        processor->machine->host_stands_in) { // no flow of a machine: an error of dirql or of its host
+    const bool host_flow = processor == nullptr || processor->machine->host_stands_in;
+    if (host_flow &&
+        (processor == nullptr || processor->machine->host_landing == nullptr)) { // dirql's or its host's error
         std::fprintf(stderr, "dirql: bug check 0x%08X (0x%llX, 0x%llX, 0x%llX, 0x%llX) outside of a run: %s\n", code,
                      static_cast<unsigned long long>(p1), static_cast<unsigned long long>(p2),
                      static_cast<unsigned long long>(p3), static_cast<unsigned long long>(p4),
@@ -98,6 +101,14 @@ void bug_check(std::uint32_t code, std::uint64_t p1, std::uint64_t p2, std::uint
     const std::uint64_t parameters[] = {p1, p2, p3, p4};
     for (unsigned i = 0; i < 4; ++i) stop.parameters[i] = reported_address(*processor->machine, stop, parameters[i]);
     leave_machine();
+}
+
+bool on_host_flow(Machine& machine, void (*body)(void*), void* context) noexcept {
+    std::jmp_buf landing;
+    machine.host_landing = &landing;
+    if (setjmp(landing) == 0) body(context);
+    machine.host_landing = nullptr;
+    return !machine.stopping;
 }
 
 void stop_stalled(const char* why) noexcept {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <type_traits>
 
 namespace dirql::ke {
 
@@ -48,9 +49,19 @@ struct BugCheckDetails {
     const char* name = nullptr; // copied to Stop::text
 };
 
-// Records the bug check and leaves the machine for good. Any IRQL, any stack of a flow of this machine.
+// Records the bug check and leaves the machine for good. Any IRQL, any stack of a flow of this machine, or on_host_flow().
 [[noreturn]] void bug_check(std::uint32_t code, std::uint64_t p1 = 0, std::uint64_t p2 = 0, std::uint64_t p3 = 0,
                             std::uint64_t p4 = 0, const BugCheckDetails& details = {}) noexcept;
+
+// Kernel work on the host's own flow: at boot, between runs, in the executor. A bug check in it has no flow of the machine to
+// leave, so it is recorded and comes back here, and this returns false. The body waits for nothing, calls no driver, and
+// owns nothing whose destructor must run.
+bool on_host_flow(Machine& machine, void (*body)(void* context), void* context) noexcept;
+
+template <class Body> bool on_host_flow(Machine& machine, Body&& body) noexcept {
+    return on_host_flow(
+        machine, [](void* context) { (*static_cast<std::remove_reference_t<Body>*>(context))(); }, &body);
+}
 
 template <class T> [[nodiscard]] std::uint64_t parameter(T* pointer) noexcept {
     return reinterpret_cast<std::uint64_t>(pointer);

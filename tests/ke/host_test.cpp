@@ -181,3 +181,36 @@ TEST_CASE("two machines on two host threads do not disturb each other", "[ke][ho
     CHECK(wrong_a == 0);
     CHECK(wrong_b == 0);
 }
+
+namespace {
+
+// Writes to freed pool of every size. Nobody sees it before a block is taken again.
+void ruin_freed_pool() {
+    constexpr ULONG tag = 0x54534554;
+    constexpr unsigned blocks = 240;
+    UCHAR* block[blocks];
+    for (unsigned i = 0; i < blocks; ++i)
+        block[i] = static_cast<UCHAR*>(ExAllocatePoolWithTag(NonPagedPoolNx, 16 * (i + 1), tag));
+    for (UCHAR* each : block) ExFreePoolWithTag(each, tag);
+    for (UCHAR* each : block) *each = 0;
+}
+
+} // namespace
+
+TEST_CASE("what a driver ruined is an outcome also where the kernel finds it between two runs", "[ke][host]") {
+    Host host;
+    const auto first = fingerprint(host, shape(2, 3));
+    {
+        Machine machine(host, shape(2, 3));
+        CHECK(machine.run_in_kernel(ruin_freed_pool).finished());
+        bool ran = false;
+        for (int i = 0; i < 2; ++i) {
+            const Outcome outcome = machine.run([&](Process&) { ran = true; });
+            INFO(outcome.report);
+            CHECK(outcome.is_bug_check(DRIVER_CAUGHT_MODIFYING_FREED_POOL));
+            CHECK_FALSE(ran);
+        }
+        CHECK(machine.load("late", nullptr).error().code == ErrorCode::stopped);
+    }
+    CHECK(fingerprint(host, shape(2, 3)) == first);
+}

@@ -317,3 +317,22 @@ TEST_CASE("a system affinity that is set at DISPATCH_LEVEL moves the thread when
     });
     CHECK(stop.kind == ke::StopKind::none);
 }
+
+TEST_CASE_METHOD(ThreadFixture, "a thread object that was overrun is found when the thread goes") {
+    const auto stop = run([&] {
+        KEVENT event;
+        KeInitializeEvent(&event, NotificationEvent, FALSE);
+        void* thread = nullptr;
+        const HANDLE handle = start(wait_for, &event);
+        REQUIRE(ob::reference_by_handle(handle, 0, *PsThreadType, KernelMode, &thread) == STATUS_SUCCESS);
+        ZwClose(handle);
+        static_cast<UCHAR*>(thread)[sizeof(ps::ThreadObject)] ^= 1;
+        ObDereferenceObject(thread);
+        KeSetEvent(&event, 0, FALSE);
+        LARGE_INTEGER later;
+        later.QuadPart = -10'000;
+        KeDelayExecutionThread(KernelMode, FALSE, &later);
+    });
+    CHECK(stop.kind == ke::StopKind::bug_check);
+    CHECK(stop.code == BAD_POOL_HEADER);
+}
