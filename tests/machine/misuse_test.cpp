@@ -93,6 +93,9 @@ std::vector<Expectation> expectations() {
         {misuse_print_garbage, 0x3B, {is(0xC000'0005), some, in_system, zero}},
         {misuse_copy_to_garbage, 0x3B, {is(0xC000'0005), some, in_system, zero}},
         {misuse_complete_garbage, 0x3B, {is(0xC000'0005), some, in_system, zero}},
+        {misuse_copy_to_null, 0x3B, {is(0xC000'0005), some, in_system, zero}},
+        {misuse_complete_null, 0x3B, {is(0xC000'0005), some, in_system, zero}},
+        {misuse_complete_misaligned, 0x3B, {is(0xC000'0005), some, in_system, zero}},
         {misuse_breakpoint, 0x3B, {is(0x8000'0003), some, in_system, zero}},
         {misuse_bug_check, 0xDEADDEAD, {is(1), is(2), is(3), is(4)}},
     };

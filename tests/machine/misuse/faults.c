@@ -101,4 +101,10 @@ MISUSE(copy_to_garbage) { RtlCopyMemory((PVOID)((ULONG_PTR)Null() + 0x1000), Irp
 
 MISUSE(complete_garbage) { IoCompleteRequest((PIRP)((ULONG_PTR)Null() + 0x1000), IO_NO_INCREMENT); }
 
+MISUSE(copy_to_null) { RtlCopyMemory((PVOID)(ULONG_PTR)Null(), Irp, 64); }
+
+MISUSE(complete_null) { IoCompleteRequest((PIRP)(ULONG_PTR)Null(), IO_NO_INCREMENT); }
+
+MISUSE(complete_misaligned) { IoCompleteRequest((PIRP)((ULONG_PTR)Null() + 0x1003), IO_NO_INCREMENT); }
+
 MISUSE(breakpoint) { __asm__ volatile("int3"); }
