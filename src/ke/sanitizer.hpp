@@ -57,6 +57,12 @@ inline void enter_stack([[maybe_unused]] void* saved, [[maybe_unused]] std::byte
 #endif
 }
 
+// The stack pointer was moved to [low, top), and what it left is not come back to.
+inline void moved_to_stack(const std::byte* low, const std::byte* top) noexcept {
+    leave_stack(nullptr, low, top);
+    enter_stack(nullptr, nullptr, nullptr);
+}
+
 // Memory that was a stack may hold poisoned frames that nobody left.
 inline void forget_stack([[maybe_unused]] std::byte* low, [[maybe_unused]] std::byte* top) noexcept {
 #ifdef DIRQL_ASAN

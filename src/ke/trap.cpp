@@ -4,6 +4,7 @@
 #include "ke/clock.hpp"
 #include "ke/host_section.hpp"
 #include "ke/library_code.hpp"
+#include "ke/sanitizer.hpp"
 #include "ke/seh.hpp"
 #include "ke/signals.hpp"
 #include "ke/stop.hpp"
@@ -120,6 +121,8 @@ struct PendingBugCheck {
 thread_local PendingBugCheck pending_bug_check __attribute__((tls_model("initial-exec")));
 
 [[noreturn]] void enter_pending_bug_check() noexcept {
+    const Processor& processor = *current_processor();
+    sanitizer::moved_to_stack(processor.trap_stack_low, processor.trap_stack_top);
     const PendingBugCheck& p = pending_bug_check;
     if (p.stall) stop_stalled(p.details.rule);
     bug_check(p.code, p.parameters[0], p.parameters[1], p.parameters[2], p.parameters[3], p.details);

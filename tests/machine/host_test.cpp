@@ -132,6 +132,18 @@ TEST_CASE(
     CHECK(outcome.is_bug_check(0xDEADDEAD));
 }
 
+TEST_CASE("a driver's fault is told to the host program and to nobody else") {
+    for (const Misuse misuse : {misuse_fault_raised, misuse_fault_null, misuse_complete_null, misuse_stack_overflow,
+                                misuse_stack_overflow_in_dpc}) {
+        const Death death = death_of([misuse] {
+            Host host;
+            if (provoke(host, misuse).finished()) _exit(1);
+        });
+        CHECK(death.exit_status == 0);
+        CHECK(death.text == "");
+    }
+}
+
 TEST_CASE("a stopped machine only tells what happened") {
     Host host;
     Machine machine = loaded(host);
