@@ -9,6 +9,7 @@ const ob::ObjectType device_type{
     .index = ob::TypeIndex::device,
     .mapping = {FILE_GENERIC_READ, FILE_GENERIC_WRITE, FILE_GENERIC_EXECUTE, FILE_ALL_ACCESS},
     .valid_access = FILE_ALL_ACCESS,
+    .case_insensitive = true,
     .destroy = destroy_device,
     .parse = open_file,
 };
@@ -18,6 +19,7 @@ const ob::ObjectType driver_type{
     .index = ob::TypeIndex::driver,
     .mapping = {FILE_GENERIC_READ, FILE_GENERIC_WRITE, FILE_GENERIC_EXECUTE, FILE_ALL_ACCESS},
     .valid_access = FILE_ALL_ACCESS,
+    .case_insensitive = true,
     .destroy = destroy_driver,
 };
 
@@ -29,6 +31,7 @@ const ob::ObjectType file_type{
     .valid_access = FILE_ALL_ACCESS,
     .wait_offset = offsetof(FILE_OBJECT, Event),
     .delete_at_passive = true,
+    .case_insensitive = true,
     .close = file_handle_closed,
     .destroy = destroy_file,
     .parse = open_relative_file,

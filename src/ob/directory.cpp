@@ -35,6 +35,7 @@ constinit const ObjectType directory_type{
                          DIRECTORY_QUERY | DIRECTORY_TRAVERSE, all_access),
     .valid_access = all_access,
     .delete_at_passive = true,
+    .case_insensitive = true,
 };
 
 ObjectHeader* find_entry(const Directory& directory, std::u16string_view name, rtl::Case how) noexcept {

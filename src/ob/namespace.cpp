@@ -19,7 +19,7 @@ constexpr std::u16string_view dos_prefix = u"\\??";
 class Walk {
 public:
     explicit Walk(const NameLookup& lookup) noexcept
-        : lookup_(lookup), complete_(lookup.name), rest_(view(lookup.name)) {}
+        : lookup_(lookup), attributes_(attributes_for(lookup)), complete_(lookup.name), rest_(view(lookup.name)) {}
 
     NTSTATUS run(void** found) noexcept {
         NTSTATUS status = begin(found);
@@ -32,6 +32,11 @@ public:
     }
 
 private:
+    static ULONG attributes_for(const NameLookup& lookup) noexcept {
+        const bool insensitive = lookup.type == nullptr || lookup.type->case_insensitive;
+        return lookup.attributes | (insensitive ? OBJ_CASE_INSENSITIVE : 0);
+    }
+
     NTSTATUS begin(void** found) noexcept {
         if (lookup_.root == nullptr) return from_root(found);
         const ObjectType& type = type_of(lookup_.root);
@@ -68,7 +73,7 @@ private:
         for (;;) {
             const std::u16string_view component = next_component();
             if (component.empty()) return STATUS_OBJECT_NAME_INVALID;
-            ObjectHeader* object = find_entry(*directory, component, case_rule(lookup_.attributes));
+            ObjectHeader* object = find_entry(*directory, component, case_rule(attributes_));
             if (object == nullptr) return nothing_there(*directory, component, found);
             if (takes_over(*object->type)) return parse_referenced(object->body(), found);
             if (rest_.empty()) return found_existing(object->body(), found);
@@ -121,7 +126,7 @@ private:
                              .type = lookup_.type,
                              .access = lookup_.access,
                              .mode = lookup_.mode,
-                             .attributes = lookup_.attributes,
+                             .attributes = attributes_,
                              .complete = complete_,
                              .remaining = {bytes, bytes, const_cast<char16_t*>(rest_.data())},
                              .context = lookup_.parse_context,
@@ -139,6 +144,7 @@ private:
     }
 
     const NameLookup& lookup_;
+    ULONG attributes_; // OBJ_*, with what the type adds
     UNICODE_STRING complete_;
     std::u16string_view rest_;
     CapturedName link_name_;

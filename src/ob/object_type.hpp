@@ -87,6 +87,10 @@ struct _OBJECT_TYPE {
     // The last reference goes at any IRQL <= DISPATCH_LEVEL; must the delete procedure then be put off until PASSIVE_LEVEL?
     bool delete_at_passive = false;
 
+    // Are names of this type looked up without regard to case, whatever the caller says? As on Windows, where the case of what
+    // drivers and file systems name never counts. An open of any type is one too.
+    bool case_insensitive = false;
+
     // All are called at PASSIVE_LEVEL (destroy: see above) in the context of the thread that acts.
     // A handle was made. Failure undoes it.
     NTSTATUS (*open)(const dirql::ob::HandleOpen&) noexcept = nullptr;

@@ -50,6 +50,7 @@ constinit const ObjectType symbolic_link_type{
     .mapping = standard_mapping(SYMBOLIC_LINK_QUERY, 0, SYMBOLIC_LINK_QUERY, all_access),
     .valid_access = all_access,
     .delete_at_passive = true,
+    .case_insensitive = true,
     .destroy = destroy_link,
     .parse = parse_link,
 };

@@ -90,20 +90,40 @@ TEST_CASE_METHOD(NameFixture, "what names that lead nowhere return") {
     CHECK(stop.kind == ke::StopKind::none);
 }
 
-TEST_CASE_METHOD(NameFixture, "case counts unless OBJ_CASE_INSENSITIVE is given") {
+TEST_CASE_METHOD(NameFixture, "in the names of types like events case counts, unless OBJ_CASE_INSENSITIVE is given") {
     const auto stop = run([&] {
         HANDLE lower = nullptr;
         HANDLE upper = nullptr;
         REQUIRE(create(u"\\Device\\thing", 0, &lower) == STATUS_SUCCESS);
-        CHECK(find(u"\\Device\\THING") == STATUS_OBJECT_NAME_NOT_FOUND);
-        CHECK(find(u"\\dEVICE\\THING", nullptr, OBJ_CASE_INSENSITIVE) == STATUS_SUCCESS);
+        CHECK(find(u"\\Device\\THING", &test_type) == STATUS_OBJECT_NAME_NOT_FOUND);
+        CHECK(find(u"\\dEVICE\\thing", &test_type) == STATUS_OBJECT_PATH_NOT_FOUND);
+        CHECK(find(u"\\dEVICE\\THING", &test_type, OBJ_CASE_INSENSITIVE) == STATUS_SUCCESS);
         CHECK(create(u"\\Device\\Thing", OBJ_CASE_INSENSITIVE, &upper) == STATUS_OBJECT_NAME_COLLISION);
         REQUIRE(create(u"\\Device\\THING", 0, &upper) == STATUS_SUCCESS);
-        CHECK(find(u"\\Device\\THING") == STATUS_SUCCESS);
+        CHECK(find(u"\\Device\\THING", &test_type) == STATUS_SUCCESS);
         ZwClose(lower);
-        CHECK(find(u"\\Device\\thing") == STATUS_OBJECT_NAME_NOT_FOUND);
-        CHECK(find(u"\\Device\\thing", nullptr, OBJ_CASE_INSENSITIVE) == STATUS_SUCCESS);
+        CHECK(find(u"\\Device\\thing", &test_type) == STATUS_OBJECT_NAME_NOT_FOUND);
+        CHECK(find(u"\\Device\\thing", &test_type, OBJ_CASE_INSENSITIVE) == STATUS_SUCCESS);
         ZwClose(upper);
+    });
+    CHECK(stop.kind == ke::StopKind::none);
+}
+
+TEST_CASE_METHOD(NameFixture, "in the names of directories and links, and where any type is meant, case never counts") {
+    const auto stop = run([&] {
+        HANDLE thing = nullptr;
+        REQUIRE(create(u"\\Device\\thing", 0, &thing) == STATUS_SUCCESS);
+        REQUIRE(link(u"\\??\\Link", u"\\Device\\thing") == STATUS_SUCCESS);
+        CHECK(find(u"\\dEVICE", &ob::directory_type) == STATUS_SUCCESS);
+        CHECK(find(u"\\??\\lINK", &ob::symbolic_link_type) == STATUS_SUCCESS);
+        CHECK(find(u"\\dosdevices\\LINK") == STATUS_SUCCESS);
+        CHECK(find(u"\\DEVICE\\Thing") == STATUS_SUCCESS);
+        Attributes other_case(u"\\DEVICE");
+        HANDLE directory = nullptr;
+        CHECK(ZwCreateDirectoryObject(&directory, DIRECTORY_ALL_ACCESS, other_case.get()) ==
+              STATUS_OBJECT_NAME_COLLISION);
+        CHECK(ob::delete_symbolic_link(text(u"\\??\\link")) == STATUS_SUCCESS);
+        ZwClose(thing);
     });
     CHECK(stop.kind == ke::StopKind::none);
 }
