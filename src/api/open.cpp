@@ -31,11 +31,13 @@ Result<File> Process::open(std::string_view name, const OpenOptions& options) {
     UNICODE_STRING string{length, length, reinterpret_cast<PWSTR>(text.data())};
     OBJECT_ATTRIBUTES attributes;
     InitializeObjectAttributes(&attributes, &string, OBJ_CASE_INSENSITIVE, nullptr, nullptr);
+    // What CreateFile adds to what its caller asks.
+    constexpr ACCESS_MASK implied = SYNCHRONIZE | FILE_READ_ATTRIBUTES;
     const ULONG synchronous = options.overlapped ? 0 : FILE_SYNCHRONOUS_IO_NONALERT;
     HANDLE handle = nullptr;
     IO_STATUS_BLOCK status_block{};
     const NTSTATUS status =
-        NtCreateFile(&handle, options.access | SYNCHRONIZE, &attributes, &status_block, nullptr, FILE_ATTRIBUTE_NORMAL,
+        NtCreateFile(&handle, options.access | implied, &attributes, &status_block, nullptr, FILE_ATTRIBUTE_NORMAL,
                      options.share, options.disposition, options.create_options | synchronous, nullptr, 0);
     if (!NT_SUCCESS(status)) {
         return Error{ErrorCode::request_failed, fmt::format("cannot open {}: {}", name, status_name(status)), status};

@@ -41,23 +41,34 @@ void send(PFILE_OBJECT file, UCHAR major) noexcept {
     if (call_driver(top, irp) == STATUS_PENDING) ke::wait_for(&event);
 }
 
+void clean_up(PFILE_OBJECT file) noexcept {
+    file->Flags |= FO_CLEANUP_COMPLETE;
+    send(file, IRP_MJ_CLEANUP);
+}
+
 } // namespace
+
+NTSTATUS file_handle_opened(const ob::HandleOpen& open) noexcept {
+    static_cast<PFILE_OBJECT>(open.object)->Flags |= FO_HANDLE_CREATED;
+    return STATUS_SUCCESS;
+}
 
 void file_handle_closed(const ob::HandleClose& close) noexcept {
     auto* file = static_cast<PFILE_OBJECT>(close.object);
     if (close.handles != 1 || (file->Flags & FO_FILE_OPEN) == 0) return;
     const bool locked = is_synchronous(file) && acquire_file_lock(file) == STATUS_SUCCESS;
-    file->Flags |= FO_CLEANUP_COMPLETE;
-    send(file, IRP_MJ_CLEANUP);
+    clean_up(file);
     if (locked) release_file_lock(file);
 }
 
 void destroy_file(void* body) noexcept {
     auto* file = static_cast<PFILE_OBJECT>(body);
     PDEVICE_OBJECT device = file->DeviceObject; // null: the open failed
-    if (device != nullptr) send(file, IRP_MJ_CLOSE);
+    if (device != nullptr) {
+        if ((file->Flags & FO_CLEANUP_COMPLETE) == 0) clean_up(file); // it never had a handle
+        send(file, IRP_MJ_CLOSE);
+    }
     if (file->FileName.Buffer != nullptr) ex::free_pool(file->FileName.Buffer, 0);
-    if (file->RelatedFileObject != nullptr) ob::dereference(file->RelatedFileObject);
     if (device != nullptr) dereference_device(device);
 }
 

@@ -39,7 +39,9 @@ struct OpenRequest {
 NTSTATUS open_file(ob::ParseRequest& request, void** result) noexcept;
 // A file opened relative to another one.
 NTSTATUS open_relative_file(ob::ParseRequest& request, void** result) noexcept;
-// The file type's close and delete procedures: IRP_MJ_CLEANUP and IRP_MJ_CLOSE.
+// The file type's open, close and delete procedures: a file that had handles gets IRP_MJ_CLEANUP with the last of them, one that
+// never had any with its last reference; IRP_MJ_CLOSE follows.
+NTSTATUS file_handle_opened(const ob::HandleOpen& open) noexcept;
 void file_handle_closed(const ob::HandleClose& close) noexcept;
 void destroy_file(void* body) noexcept;
 void destroy_device(void* body) noexcept;

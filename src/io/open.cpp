@@ -10,6 +10,7 @@
 #include "ke/irql.hpp"
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"
+#include "ob/capture.hpp"
 #include "ob/object.hpp"
 #include "ps/ps.hpp"
 
@@ -55,8 +56,8 @@ void set_up(PFILE_OBJECT file, PDEVICE_OBJECT device, const OpenRequest& open, U
     file->Type = IO_TYPE_FILE;
     file->Size = sizeof(FILE_OBJECT);
     file->DeviceObject = device;
-    file->RelatedFileObject = open.related;
-    file->Vpb = device->Vpb;
+    file->RelatedFileObject = open.related; // whom the walk along the name holds, until the request is done
+    file->Vpb = device->Vpb != nullptr && (device->Vpb->Flags & VPB_MOUNTED) != 0 ? device->Vpb : nullptr;
     file->Flags = flags_for(open, attributes);
     KeInitializeEvent(&file->Event, NotificationEvent, FALSE);
     KeInitializeEvent(&file->Lock, SynchronizationEvent, FALSE);
@@ -103,14 +104,28 @@ NTSTATUS create_file_object(PDEVICE_OBJECT device, const OpenRequest& open, cons
         ob::dereference(file);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    if (file->RelatedFileObject != nullptr) ob::reference(file->RelatedFileObject);
     *result = file;
     return STATUS_SUCCESS;
 }
 
-NTSTATUS open_on(PDEVICE_OBJECT device, OpenRequest& open, const ob::ParseRequest& request, void** result) noexcept {
+// Drivers look for FILE_WRITE_DATA, not for GENERIC_WRITE: what is asked is put in terms of files before the request is made.
+ACCESS_MASK map_access(ACCESS_STATE& access) noexcept {
+    access.OriginalDesiredAccess = ob::map_generic(file_type, access.OriginalDesiredAccess);
+    access.RemainingDesiredAccess = ob::map_generic(file_type, access.RemainingDesiredAccess);
+    return access.RemainingDesiredAccess | access.PreviouslyGrantedAccess;
+}
+
+// The driver has put another name, an absolute one, into the file object: the open begins anew with that.
+NTSTATUS reparse(PFILE_OBJECT file, const IO_STATUS_BLOCK& result, ob::ParseRequest& request) noexcept {
+    if (result.Information != IO_REPARSE) return STATUS_IO_REPARSE_TAG_NOT_HANDLED;
+    request.reparse_name = ob::copy_to_pool(ob::view(file->FileName));
+    return request.reparse_name.Buffer == nullptr ? STATUS_INSUFFICIENT_RESOURCES : STATUS_REPARSE;
+}
+
+NTSTATUS open_on(PDEVICE_OBJECT device, OpenRequest& open, ob::ParseRequest& request, void** result) noexcept {
     NTSTATUS status = openable(device, open.related != nullptr);
     if (!NT_SUCCESS(status)) return status;
+    const ACCESS_MASK desired = map_access(*request.access);
     PFILE_OBJECT file;
     status = create_file_object(device, open, request.remaining, request.attributes, &file);
     if (!NT_SUCCESS(status)) return status;
@@ -118,8 +133,7 @@ NTSTATUS open_on(PDEVICE_OBJECT device, OpenRequest& open, const ob::ParseReques
     if (ke::Processor* processor = ke::current_processor(); processor->irql != PASSIVE_LEVEL)
         ke::lower_irql(processor, PASSIVE_LEVEL);
     PDEVICE_OBJECT top = top_of_stack(device);
-    IO_SECURITY_CONTEXT security{request.quality_of_service, request.access, request.access->OriginalDesiredAccess,
-                                 open.options};
+    IO_SECURITY_CONTEXT security{request.quality_of_service, request.access, desired, open.options};
     PIRP irp = build_create(top, file, open, security, request.mode);
     if (irp == nullptr) {
         discard(file, device);
@@ -128,7 +142,9 @@ NTSTATUS open_on(PDEVICE_OBJECT device, OpenRequest& open, const ob::ParseReques
     KEVENT event;
     KeInitializeEvent(&event, SynchronizationEvent, FALSE);
     status = send_and_wait(top, irp, &event, open.result);
-    if (!NT_SUCCESS(status)) {
+    file->RelatedFileObject = nullptr;
+    if (status == STATUS_REPARSE) status = reparse(file, open.result, request);
+    if (!NT_SUCCESS(status) || status == STATUS_REPARSE) {
         discard(file, device);
         return status;
     }
@@ -166,6 +182,7 @@ NTSTATUS open_file(ob::ParseRequest& request, void** result) noexcept {
     *result = nullptr;
     auto* open = static_cast<OpenRequest*>(request.context);
     if (open == nullptr) return STATUS_OBJECT_TYPE_MISMATCH; // a device is opened as a file only
+    open->related = nullptr; // a relative open that was sent elsewhere is relative no more
     return open_on(static_cast<PDEVICE_OBJECT>(request.object), *open, request, result);
 }
 

@@ -2,6 +2,7 @@
 #include "diag/trace.hpp"
 #include "ex/pool.hpp"
 #include "io/cancel.hpp"
+#include "io/extended_attributes.hpp"
 #include "io/file.hpp"
 #include "io/request.hpp"
 #include "io/services.hpp"
@@ -35,7 +36,14 @@ struct Create {
 
 constexpr ULONG synchronous_options = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT;
 
-// The combinations that the document calls invalid.
+// What a directory may be opened with, besides being one.
+constexpr ULONG directory_options = FILE_DIRECTORY_FILE | synchronous_options | FILE_WRITE_THROUGH |
+                                    FILE_OPEN_FOR_BACKUP_INTENT | FILE_OPEN_BY_FILE_ID | FILE_DELETE_ON_CLOSE |
+                                    FILE_COMPLETE_IF_OPLOCKED | FILE_OPEN_REPARSE_POINT | FILE_NO_COMPRESSION |
+                                    FILE_OPEN_FOR_FREE_SPACE_QUERY;
+constexpr ULONG oplock_options = FILE_COMPLETE_IF_OPLOCKED | FILE_RESERVE_OPFILTER;
+
+// The combinations that the document calls invalid. Applications are held to them; the kernel's own callers are trusted.
 bool valid(const Create& create) noexcept {
     if (create.disposition > FILE_MAXIMUM_DISPOSITION) return false;
     if ((create.file_attributes & ~static_cast<ULONG>(FILE_ATTRIBUTE_VALID_FLAGS)) != 0) return false;
@@ -47,8 +55,9 @@ bool valid(const Create& create) noexcept {
     if ((create.options & FILE_DIRECTORY_FILE) != 0 && (create.options & FILE_NON_DIRECTORY_FILE) == 0) {
         const bool makes_or_opens =
             create.disposition == FILE_CREATE || create.disposition == FILE_OPEN || create.disposition == FILE_OPEN_IF;
-        if (!makes_or_opens) return false;
+        if (!makes_or_opens || (create.options & ~directory_options) != 0) return false;
     }
+    if ((create.options & oplock_options) == oplock_options) return false;
     if ((create.options & FILE_DIRECTORY_FILE) != 0 && (create.options & FILE_NON_DIRECTORY_FILE) != 0) return false;
     return (create.options & FILE_NO_INTERMEDIATE_BUFFERING) == 0 || (create.access & FILE_APPEND_DATA) == 0;
 }
@@ -62,23 +71,36 @@ public:
     EaBuffer() = default;
     EaBuffer(const EaBuffer&) = delete;
     EaBuffer& operator=(const EaBuffer&) = delete;
-    [[nodiscard]] NTSTATUS capture(KPROCESSOR_MODE mode, const void* from, ULONG length) noexcept {
+    // STATUS_EA_LIST_INCONSISTENT, with the offset of the wrong entry.
+    [[nodiscard]] NTSTATUS capture(KPROCESSOR_MODE mode, const void* from, ULONG length, ULONG& error_offset) noexcept {
         if (from == nullptr || length == 0) return STATUS_SUCCESS;
         copy_ = ex::allocate_pool(NonPagedPoolNx, length, 'aEoI', ex::Fill::none);
         if (copy_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-        return copy_in(mode, copy_, from, length) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+        if (!copy_in(mode, copy_, from, length)) return STATUS_ACCESS_VIOLATION;
+        length_ = length;
+        return check_extended_attributes(copy_, length, error_offset);
     }
     [[nodiscard]] void* get() const noexcept { return copy_; }
+    [[nodiscard]] ULONG length() const noexcept { return length_; } // 0 where the caller gave a length and no list
 
 private:
     void* copy_ = nullptr;
+    ULONG length_ = 0;
 };
 
 NTSTATUS write_results(const Create& create, KPROCESSOR_MODE mode, HANDLE handle,
                        const IO_STATUS_BLOCK& result) noexcept {
     const bool written = copy_out(mode, create.handle, &handle, sizeof handle) &&
                          copy_out(mode, create.status_block, &result, sizeof result);
-    return written ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+    return written ? result.Status : STATUS_ACCESS_VIOLATION;
+}
+
+// An error leaves the caller's status block alone; a warning is written there.
+NTSTATUS failed(const Create& create, KPROCESSOR_MODE mode, NTSTATUS status, ULONG_PTR information) noexcept {
+    const IO_STATUS_BLOCK result{{status}, information};
+    if (NT_WARNING(status) && !copy_out(mode, create.status_block, &result, sizeof result))
+        return STATUS_ACCESS_VIOLATION;
+    return status;
 }
 
 NTSTATUS create_file(const Create& create) noexcept {
@@ -88,32 +110,31 @@ NTSTATUS create_file(const Create& create) noexcept {
         if (NT_SUCCESS(status)) status = mm::probe_user(create.status_block, sizeof(IO_STATUS_BLOCK), true);
         if (!NT_SUCCESS(status)) return status;
     }
-    if (!valid(create)) return STATUS_INVALID_PARAMETER;
+    if (mode != KernelMode && !valid(create)) return STATUS_INVALID_PARAMETER;
     LARGE_INTEGER allocation{};
     if (create.allocation_size != nullptr && !copy_in(mode, &allocation, create.allocation_size, sizeof allocation))
         return STATUS_ACCESS_VIOLATION;
-    if (allocation.QuadPart < 0) return STATUS_INVALID_PARAMETER;
+    if (mode != KernelMode && allocation.QuadPart < 0) return STATUS_INVALID_PARAMETER;
     EaBuffer ea;
-    NTSTATUS status = ea.capture(mode, create.ea_buffer, create.ea_length);
-    if (!NT_SUCCESS(status)) return status;
+    ULONG error_offset = 0;
+    NTSTATUS status = ea.capture(mode, create.ea_buffer, create.ea_length, error_offset);
+    if (!NT_SUCCESS(status)) return failed(create, mode, status, error_offset);
     OpenRequest open{create.options,
                      create.disposition,
                      static_cast<USHORT>(create.file_attributes),
                      static_cast<USHORT>(create.share_access),
                      ea.get(),
-                     create.ea_length,
+                     ea.length(),
                      create.allocation_size == nullptr ? nullptr : &allocation,
                      nullptr,
                      {}};
     HANDLE handle = nullptr;
-    // Opening a file always lets its opener see its attributes; a synchronous one can be waited for.
-    status =
-        ob::open_by_name(create.attributes, &file_type, mode, create.access | FILE_READ_ATTRIBUTES, &open, &handle);
-    if (!NT_SUCCESS(status)) return status;
+    status = ob::open_by_name(create.attributes, &file_type, mode, create.access, &open, &handle);
+    if (!NT_SUCCESS(status)) return failed(create, mode, status, open.result.Information);
     return write_results(create, mode, handle, open.result);
 }
 
-// NtCancelIoFileEx: the requests of the current process on this file, all or the one with this status block.
+// The scope of a cancel: the requests of the current process on this file, all or the one with this status block.
 struct CancelScope {
     PFILE_OBJECT file;
     PIO_STATUS_BLOCK status_block;

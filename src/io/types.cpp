@@ -32,6 +32,7 @@ const ob::ObjectType file_type{
     .wait_offset = offsetof(FILE_OBJECT, Event),
     .delete_at_passive = true,
     .case_insensitive = true,
+    .open = file_handle_opened,
     .close = file_handle_closed,
     .destroy = destroy_file,
     .parse = open_relative_file,

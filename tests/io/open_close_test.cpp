@@ -1,6 +1,8 @@
 // IRP_MJ_CREATE, IRP_MJ_CLEANUP and IRP_MJ_CLOSE: what they carry, and when they come.
 #include "closure_driver.hpp"
 
+#include <cstring>
+
 using namespace dirql;
 using namespace dirql::test;
 
@@ -111,12 +113,14 @@ TEST_CASE("what follows the device's name is the driver's business") {
                                  "create \\", "cleanup \\", "close \\"});
 }
 
-TEST_CASE("a relative open names a file below an open one, which it keeps") {
+TEST_CASE("a relative open names a file below an open one, which need not stay open for it") {
     Lab lab;
     Behaviour behaviour;
     keep_journal(lab, behaviour);
     PFILE_OBJECT root_file = nullptr;
+    PFILE_OBJECT child_file = nullptr;
     bool related = false;
+    bool still_related = true;
     behaviour[IRP_MJ_CREATE] = [&](PDEVICE_OBJECT, PIRP irp) {
         PFILE_OBJECT file = current(irp)->FileObject;
         lab.note("create " + narrow(file->FileName));
@@ -124,6 +128,7 @@ TEST_CASE("a relative open names a file below an open one, which it keeps") {
             root_file = file;
         } else {
             related = file->RelatedFileObject == root_file;
+            child_file = file;
         }
         return complete(irp, STATUS_SUCCESS);
     };
@@ -133,12 +138,14 @@ TEST_CASE("a relative open names a file below an open one, which it keeps") {
         HANDLE child = nullptr;
         CHECK(open(&root, u"\\Device\\D\\root") == STATUS_SUCCESS);
         CHECK(open(&child, u"child", root) == STATUS_SUCCESS);
+        still_related = child_file->RelatedFileObject != nullptr;
         CHECK(NtClose(root) == STATUS_SUCCESS);
         CHECK(NtClose(child) == STATUS_SUCCESS);
     });
     CHECK(related);
+    CHECK(!still_related); // the field is for the create request
     CHECK(lab.journal ==
-          Journal{"create \\root", "create child", "cleanup \\root", "cleanup child", "close child", "close \\root"});
+          Journal{"create \\root", "create child", "cleanup \\root", "close \\root", "cleanup child", "close child"});
 }
 
 TEST_CASE("the create request says what the caller asked for") {
@@ -153,7 +160,8 @@ TEST_CASE("the create request says what the caller asked for") {
         seen = *current(irp);
         desired = seen.Parameters.Create.SecurityContext->DesiredAccess;
         allocation = irp->Overlay.AllocationSize.QuadPart;
-        ea.assign(static_cast<const char*>(irp->AssociatedIrp.SystemBuffer), seen.Parameters.Create.EaLength);
+        auto* list = static_cast<PFILE_FULL_EA_INFORMATION>(irp->AssociatedIrp.SystemBuffer);
+        ea.assign(list->EaName, seen.Parameters.Create.EaLength - offsetof(FILE_FULL_EA_INFORMATION, EaName));
         return complete(irp, STATUS_SUCCESS, FILE_CREATED);
     };
     lab.load("d", [&](PDRIVER_OBJECT driver) { return create_device(driver, u"\\Device\\D", behaviour); });
@@ -165,11 +173,18 @@ TEST_CASE("the create request says what the caller asked for") {
         InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, nullptr, nullptr);
         LARGE_INTEGER size;
         size.QuadPart = 12345;
-        char extra[] = "not parsed";
+        struct {
+            FILE_FULL_EA_INFORMATION header;
+            char more[8];
+        } extra{};
+        extra.header.EaNameLength = 4;
+        extra.header.EaValueLength = 4;
+        std::memcpy(reinterpret_cast<char*>(&extra) + offsetof(FILE_FULL_EA_INFORMATION, EaName), "name\0val", 9);
         HANDLE handle = nullptr;
         CHECK(NtCreateFile(&handle, FILE_READ_DATA | SYNCHRONIZE, &attributes, &on_user_stack, &size,
                            FILE_ATTRIBUTE_HIDDEN, FILE_SHARE_DELETE, FILE_OPEN_IF,
-                           FILE_SYNCHRONOUS_IO_NONALERT | FILE_SEQUENTIAL_ONLY, extra, sizeof extra) == STATUS_SUCCESS);
+                           FILE_SYNCHRONOUS_IO_NONALERT | FILE_SEQUENTIAL_ONLY, &extra,
+                           offsetof(FILE_FULL_EA_INFORMATION, EaName) + 9) == STATUS_SUCCESS);
         block = on_user_stack;
     });
     CHECK(seen.Parameters.Create.Options >> 24 == FILE_OPEN_IF);
@@ -179,7 +194,7 @@ TEST_CASE("the create request says what the caller asked for") {
     CHECK((desired & FILE_READ_DATA) != 0);
     CHECK((desired & FILE_WRITE_DATA) == 0);
     CHECK(allocation == 12345);
-    CHECK(ea == std::string("not parsed", 11));
+    CHECK(ea == std::string("name\0val", 9));
     CHECK(block.Status == STATUS_SUCCESS);
     CHECK(block.Information == FILE_CREATED);
 }

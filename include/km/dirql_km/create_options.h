@@ -82,6 +82,9 @@
 /* IoStatus.Information of a create */
 #define FILE_SUPERSEDED 0x00000000
 #define FILE_OPENED 0x00000001
+// IoStatus.Information beside STATUS_REPARSE: the driver has put the name to open instead into the file object.
+#define IO_REPARSE 0x00000000
+
 #define FILE_CREATED 0x00000002
 #define FILE_OVERWRITTEN 0x00000003
 #define FILE_EXISTS 0x00000004
