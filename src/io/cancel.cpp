@@ -121,6 +121,10 @@ bool cancel_matching(ke::Process& process, Matcher matches, const void* context)
     return found;
 }
 
+bool has_matching(ke::Thread& thread, Matcher matches, const void* context) noexcept {
+    return find_matching(thread, matches, context, false) != nullptr;
+}
+
 void cancel_thread_io(ke::Thread& thread) noexcept {
     cancel_matching(
         thread, [](PIRP, const void*) { return true; }, nullptr);

@@ -18,7 +18,10 @@ using Matcher = bool (*)(PIRP irp, const void* context);
 bool cancel_matching(ke::Thread& thread, Matcher matches, const void* context) noexcept;
 bool cancel_matching(ke::Process& process, Matcher matches, const void* context) noexcept;
 
-// A thread ends: its IRPs are cancelled and waited for, and its calls of drivers are forgotten. IRQL PASSIVE_LEVEL, on the thread.
+// Does the thread still have one that matches?
+[[nodiscard]] bool has_matching(ke::Thread& thread, Matcher matches, const void* context) noexcept;
+
+// A thread ends: its IRPs are cancelled and waited for. IRQL PASSIVE_LEVEL, on the thread.
 void cancel_thread_io(ke::Thread& thread) noexcept;
 
 } // namespace dirql::io

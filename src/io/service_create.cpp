@@ -146,6 +146,13 @@ bool in_scope(PIRP irp, const void* context) noexcept {
            (scope.status_block == nullptr || irp->UserIosb == scope.status_block);
 }
 
+// A thread that cancels its own requests gets its buffers and status blocks back: NT looks every 10 ms, for as long as it takes.
+void wait_for_end(ke::Thread& self, const CancelScope& scope) noexcept {
+    LARGE_INTEGER pause;
+    pause.QuadPart = -100'000;
+    while (has_matching(self, in_scope, &scope)) KeDelayExecutionThread(KernelMode, FALSE, &pause);
+}
+
 NTSTATUS cancel_file(HANDLE handle, PIO_STATUS_BLOCK request, PIO_STATUS_BLOCK result, bool whole_process) noexcept {
     const KPROCESSOR_MODE mode = ke::current_thread()->previous_mode;
     if (mode != KernelMode) {
@@ -159,6 +166,7 @@ NTSTATUS cancel_file(HANDLE handle, PIO_STATUS_BLOCK request, PIO_STATUS_BLOCK r
     ke::Thread& self = *ke::current_thread();
     const bool found =
         whole_process ? cancel_matching(*self.process, in_scope, &scope) : cancel_matching(self, in_scope, &scope);
+    if (!whole_process) wait_for_end(self, scope);
     ob::dereference(body);
     const IO_STATUS_BLOCK block{{whole_process && !found ? STATUS_NOT_FOUND : STATUS_SUCCESS}, 0};
     if (!copy_out(mode, result, &block, sizeof block)) return STATUS_ACCESS_VIOLATION;

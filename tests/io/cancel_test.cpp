@@ -103,6 +103,31 @@ TEST_CASE("NtCancelIoFile takes only the calling thread's requests, NtCancelIoFi
     });
 }
 
+TEST_CASE("NtCancelIoFile returns when the thread's requests on the file have ended, however long that takes") {
+    CancelLab lab(false);
+    lab.run([&](Process& process) {
+        File file = process.open("\\Device\\C", overlapped).value();
+        File other = process.open("\\Device\\C", overlapped).value();
+        Request read = file.start_read(4);
+        Request apart = other.start_read(4); // of another file: not waited for
+        auto finisher = process.start_thread([&] {
+            process.sleep(std::chrono::milliseconds(35));
+            lab.behaviour[IRP_MJ_WRITE] = [&](PDEVICE_OBJECT, PIRP irp) {
+                complete(lab.waiting.front(), STATUS_CANCELLED);
+                lab.waiting.pop_front();
+                return complete(irp, STATUS_SUCCESS);
+            };
+            other.write(bytes("x"));
+        });
+        IO_STATUS_BLOCK block{};
+        CHECK(NtCancelIoFile(file.handle(), &block) == STATUS_SUCCESS);
+        CHECK(read.done());
+        CHECK(!apart.done());
+        finisher.join();
+        other.write(bytes("x"));
+    });
+}
+
 TEST_CASE("an IRP without a cancel routine only has its flag set") {
     CancelLab lab(false);
     BOOLEAN called = TRUE;
