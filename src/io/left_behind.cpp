@@ -59,7 +59,9 @@ const char* copy_of_name(const ke::CodeRange& code) noexcept {
 
 } // namespace
 
+// A timer that was cancelled in time may have queued its DPC before: drivers may count on its having run when the image goes.
 void check_left_behind(const ke::CodeRange& code) noexcept {
+    KeFlushQueuedDpcs();
     const ex::ActiveObject active = find(code);
     if (active.address != nullptr) {
         ke::bug_check(DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS, ke::parameter(active.routine), execute,

@@ -187,3 +187,19 @@ TEST_CASE("what a driver leaves behind at unload is found") {
         check_as_if_nothing_happened(host, form);
     }
 }
+
+TEST_CASE("a DPC that is queued when Unload returns has run before the image goes") {
+    Host host;
+    for (const Form form : {Form::plug_in, Form::linked}) {
+        MachineOptions options;
+        options.processors = 2;
+        Machine machine(host, options);
+        const Driver driver = load_misuse(machine, form).value();
+        machine.run([&](Process& process) {
+            process.open("\\Device\\Misuse").value().device_control(MISUSE_CODE(misuse_queue_dpc_at_unload));
+        });
+        const Result<Unload> unloaded = machine.unload(driver);
+        INFO(machine.outcome().report);
+        CHECK((unloaded && unloaded.value() == Unload::unloaded));
+    }
+}

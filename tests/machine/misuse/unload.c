@@ -13,6 +13,9 @@ MISUSE(leave_timer) {
 
 int g_leave_at_unload;
 static WORK_QUEUE_ITEM g_item;
+static KDPC g_relay;
+DPC_ROUTINE(Relay) { KeInsertQueueDpc(&g_dpc, NULL, NULL); }
+MISUSE(queue_dpc_at_unload) { g_leave_at_unload = misuse_queue_dpc_at_unload; }
 MISUSE(leave_dpc) { g_leave_at_unload = misuse_leave_dpc; }
 
 static VOID Work(PVOID Context) {
@@ -30,16 +33,23 @@ static VOID SleepingThread(PVOID Context) {
 MISUSE(leave_thread) { StartThread(SleepingThread); }
 
 VOID LeaveBehind(VOID) {
-    KIRQL irql;
     if (g_leave_at_unload == misuse_leave_work_item) {
         ExInitializeWorkItem(&g_item, Work, NULL);
         ExQueueWorkItem(&g_item, DelayedWorkQueue);
     }
-    if (g_leave_at_unload == misuse_leave_dpc) { /* to a processor that is busy elsewhere, so that it stays queued */
+    /* A queued DPC runs before the image goes. One that queues another to a processor that has been waited for already does not
+       end with that. */
+    if (g_leave_at_unload == misuse_leave_dpc) {
         KeInitializeDpc(&g_dpc, Ignore, NULL);
-        KeSetTargetProcessorDpc(&g_dpc, 1);
-        KeRaiseIrql(DISPATCH_LEVEL, &irql);
-        KeInsertQueueDpc(&g_dpc, NULL, NULL);
-        KeLowerIrql(irql);
+        KeSetTargetProcessorDpc(&g_dpc, 0);
+        KeSetImportanceDpc(&g_dpc, LowImportance);
+        KeInitializeDpc(&g_relay, Relay, NULL);
+        KeSetTargetProcessorDpc(&g_relay, 1);
+        KeInsertQueueDpc(&g_relay, NULL, NULL);
+    }
+    if (g_leave_at_unload == misuse_queue_dpc_at_unload) {
+        KeInitializeDpc(&g_relay, Ignore, NULL);
+        KeSetTargetProcessorDpc(&g_relay, 1);
+        KeInsertQueueDpc(&g_relay, NULL, NULL);
     }
 }
