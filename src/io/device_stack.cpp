@@ -6,8 +6,6 @@
 #include "ke/stop.hpp"
 #include "ob/object.hpp"
 
-#include <algorithm>
-
 namespace dirql::io {
 namespace {
 
@@ -23,7 +21,7 @@ PDEVICE_OBJECT attach(PDEVICE_OBJECT source, PDEVICE_OBJECT target) noexcept {
     top->AttachedDevice = source;
     state_of(source).attached_to = top;
     source->StackSize = static_cast<CCHAR>(top->StackSize + 1);
-    source->AlignmentRequirement = std::max(source->AlignmentRequirement, top->AlignmentRequirement);
+    source->AlignmentRequirement = top->AlignmentRequirement;
     source->SectorSize = top->SectorSize;
     source->Spare1 = top->Spare1;
     return top;
@@ -122,6 +120,7 @@ PDEVICE_OBJECT NTAPI IoGetLowerDeviceObject(PDEVICE_OBJECT DeviceObject) {
     DIRQL_DOOR(IoGetLowerDeviceObject);
     PDEVICE_OBJECT lower = state_of(DeviceObject).attached_to;
     if (lower == nullptr || state_of(DeviceObject).delete_pending) return nullptr;
+    if (state_of(lower).delete_pending || state_of(lower->DriverObject).unload_pending) return nullptr;
     ObReferenceObject(lower);
     return lower;
 }
@@ -141,12 +140,12 @@ NTSTATUS NTAPI IoEnumerateDeviceObjectList(PDRIVER_OBJECT DriverObject, PDEVICE_
     const ULONG room = DeviceObjectList == nullptr ? 0 : DeviceObjectListSize / sizeof(PDEVICE_OBJECT);
     for (PDEVICE_OBJECT device = DriverObject->DeviceObject; device != nullptr; device = device->NextDevice) ++count;
     *ActualNumberDeviceObjects = count;
-    if (room < count) return STATUS_BUFFER_TOO_SMALL;
-    ULONG i = 0;
-    for (PDEVICE_OBJECT device = DriverObject->DeviceObject; device != nullptr; device = device->NextDevice) {
+    ULONG i = 0; // as many as there is room for, each referenced
+    for (PDEVICE_OBJECT device = DriverObject->DeviceObject; i < room && device != nullptr;
+         device = device->NextDevice) {
         ObReferenceObject(device);
         DeviceObjectList[i++] = device;
     }
-    return STATUS_SUCCESS;
+    return room < count ? STATUS_BUFFER_TOO_SMALL : STATUS_SUCCESS;
 }
 }

@@ -21,6 +21,7 @@ namespace dirql::io {
 namespace {
 
 constexpr ULONG name_tag = 'mNrD';
+constexpr char16_t hardware_path[] = u"\\REGISTRY\\MACHINE\\HARDWARE\\DESCRIPTION\\SYSTEM";
 
 // What a driver that sets no routine for a major function gets.
 NTSTATUS NTAPI invalid_request(PDEVICE_OBJECT, PIRP irp) {
@@ -71,9 +72,12 @@ void set_up(PDRIVER_OBJECT driver, const DriverImage& image) noexcept {
     driver->DriverSize = static_cast<ULONG>(image.size);
     driver->DriverExtension = &state->extension;
     driver->DriverInit = image.entry;
+    driver->HardwareDatabase = &state->hardware_database;
     for (PDRIVER_DISPATCH& routine : driver->MajorFunction) routine = invalid_request;
     state->extension.DriverObject = driver;
     state->code = image.code;
+    state->hardware_database = {sizeof hardware_path - sizeof(char16_t), sizeof hardware_path,
+                                reinterpret_cast<PWSTR>(const_cast<char16_t*>(hardware_path))};
     InitializeListHead(&state->entry);
     InitializeListHead(&state->extensions);
     KeInitializeEvent(&state->unloaded, NotificationEvent, FALSE);
@@ -141,6 +145,13 @@ void devices_are_ready(PDRIVER_OBJECT driver) noexcept {
     }
 }
 
+// A routine that DriverEntry has set to null is one that it has not set.
+void fill_dispatch_table(PDRIVER_OBJECT driver) noexcept {
+    for (PDRIVER_DISPATCH& routine : driver->MajorFunction) {
+        if (routine == nullptr) routine = invalid_request;
+    }
+}
+
 bool in_use(PDRIVER_OBJECT driver) noexcept {
     for (PDEVICE_OBJECT device = driver->DeviceObject; device != nullptr; device = device->NextDevice) {
         if (device->ReferenceCount != 0 || device->AttachedDevice != nullptr) return true;
@@ -203,6 +214,7 @@ NTSTATUS load_driver(const DriverImage& image, PDRIVER_OBJECT* result) noexcept 
         drop_driver(driver);
         return status;
     }
+    fill_dispatch_table(driver);
     devices_are_ready(driver);
     DIRQL_TRACE(driver_loaded, .object = driver, .text = image.code.name);
     *result = driver;

@@ -20,8 +20,9 @@ struct DriverState {
     LIST_ENTRY extensions;      // IoAllocateDriverObjectExtension
     bool unload_pending;
     bool unload_called;
-    ULONG work_items; // of the driver or its devices, queued or running
-    KEVENT unloaded;  // signalled when the Unload routine has returned
+    ULONG work_items;                 // of the driver or its devices, queued or running
+    UNICODE_STRING hardware_database; // what DRIVER_OBJECT::HardwareDatabase points at, for drivers to read
+    KEVENT unloaded;                  // signalled when the Unload routine has returned
     ke::CodeRange code;
 };
 

@@ -67,12 +67,14 @@ NTSTATUS create_device(PDRIVER_OBJECT driver, const char16_t* name, Behaviour& b
     return status;
 }
 
+// IoGetLowerDeviceObject would not tell of a lower device that is to be deleted or unloaded as well.
 VOID NTAPI delete_all_devices(PDRIVER_OBJECT driver) {
     while (PDEVICE_OBJECT device = driver->DeviceObject) {
-        if (PDEVICE_OBJECT lower = IoGetLowerDeviceObject(device)) {
-            IoDetachDevice(lower);
-            ObDereferenceObject(lower);
-        }
+        PDEVICE_OBJECT base = IoGetDeviceAttachmentBaseRef(device);
+        PDEVICE_OBJECT lower = base;
+        while (lower != device && lower->AttachedDevice != device) lower = lower->AttachedDevice;
+        if (lower != device) IoDetachDevice(lower);
+        ObDereferenceObject(base);
         IoDeleteDevice(device);
     }
 }
