@@ -204,10 +204,29 @@ void check_may_wait(const void* object, const LARGE_INTEGER* timeout) noexcept {
                .document = wait_document});
 }
 
-void check_waitable(const void* object) noexcept {
-    const UCHAR type = static_cast<const DISPATCHER_HEADER*>(object)->Type & 0x7F;
-    if (type <= object_type::timer_synchronization && type != 7) return;
-    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x3C, parameter(object), type, 0,
+// The size, in LONGs, that a header of this type states. What has another is no dispatcher object, though its first byte, as that
+// of a file object, may look like one. 0: there is no such type.
+UCHAR header_size(UCHAR type) noexcept {
+    switch (type) {
+    case object_type::event_notification:
+    case object_type::event_synchronization: return sizeof(KEVENT) / sizeof(LONG);
+    case object_type::mutant: return sizeof(KMUTANT) / sizeof(LONG);
+    case object_type::semaphore: return sizeof(KSEMAPHORE) / sizeof(LONG);
+    case object_type::timer_notification:
+    case object_type::timer_synchronization: return sizeof(KTIMER) / sizeof(LONG);
+    case object_type::process:
+    case object_type::thread: return sizeof(DISPATCHER_HEADER) / sizeof(LONG);
+    default: return 0;
+    }
+}
+
+// A wait puts itself at the end of the object's list, at DISPATCH_LEVEL: of what is no object, or was never initialised, the link
+// to that end is garbage, and reading there is the fault. (An object that looks signalled would pass on NT.)
+void check_waitable(const void* object, const void* service) noexcept {
+    const auto& header = *static_cast<const DISPATCHER_HEADER*>(object);
+    const UCHAR size = header_size(header.Type & 0x7F);
+    if (size != 0 && size == header.Size && header.WaitListHead.Blink != nullptr) return;
+    bug_check(IRQL_NOT_LESS_OR_EQUAL, parameter(header.WaitListHead.Blink), DISPATCH_LEVEL, 0, parameter(service),
               {.rule = "a wait names an object that is not a dispatcher object, or was never initialised",
                .document = wait_document});
 }
@@ -282,7 +301,7 @@ NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON WaitReason, KPRO
                                      PLARGE_INTEGER Timeout) {
     DIRQL_DOOR(KeWaitForSingleObject);
     check_may_wait(Object, Timeout);
-    check_waitable(Object);
+    check_waitable(Object, reinterpret_cast<const void*>(KeWaitForSingleObject));
     return wait(
         {1, &Object, WaitAny, WaitReason, WaitMode, Alertable != FALSE, Timeout, current_thread()->own_wait_blocks});
 }
@@ -299,7 +318,8 @@ NTSTATUS NTAPI KeWaitForMultipleObjects(ULONG Count, PVOID Object[], WAIT_TYPE W
                                : "more than MAXIMUM_WAIT_OBJECTS objects were waited for",
                    .document = "KeWaitForMultipleObjects function (wdm.h)"});
     }
-    for (ULONG i = 0; i < Count; ++i) check_waitable(Object[i]);
+    for (ULONG i = 0; i < Count; ++i)
+        check_waitable(Object[i], reinterpret_cast<const void*>(KeWaitForMultipleObjects));
     check_may_wait(Count == 0 ? nullptr : Object[0], Timeout);
     PKWAIT_BLOCK blocks = WaitBlockArray == nullptr ? current_thread()->own_wait_blocks : WaitBlockArray;
     return wait({Count, Object, WaitType, WaitReason, WaitMode, Alertable != FALSE, Timeout, blocks});

@@ -265,8 +265,28 @@ TEST_CASE("what is no dispatcher object cannot be waited for", "[ke][wait]") {
     UCHAR garbage[64];
     std::fill(std::begin(garbage), std::end(garbage), UCHAR{0x77});
     const ke::Stop stop = kernel.run([&] { wait(garbage); });
-    check_bug_check(stop, DRIVER_VERIFIER_DETECTED_VIOLATION, 0x3C);
-    CHECK(stop.parameters[1] == ke::parameter(&garbage[0]));
+    check_bug_check(stop, IRQL_NOT_LESS_OR_EQUAL, 0x7777'7777'7777'7777);
+    CHECK(stop.parameters[1] == DISPATCH_LEVEL);
+}
+
+TEST_CASE("an object never initialised, or one of the I/O manager's, cannot be waited for", "[ke][wait]") {
+    KernelFixture kernel;
+    SECTION("an event of zeros") {
+        KEVENT event{};
+        check_bug_check(kernel.run([&] { wait(&event); }), IRQL_NOT_LESS_OR_EQUAL, 0);
+    }
+    SECTION("a file object, whose type is the number of semaphores") {
+        FILE_OBJECT file{};
+        file.Type = IO_TYPE_FILE;
+        file.Size = sizeof file;
+        file.DeviceObject = reinterpret_cast<PDEVICE_OBJECT>(&file);
+        file.Vpb = reinterpret_cast<PVPB>(&file);
+        void* objects[] = {&file};
+        check_bug_check(kernel.run([&] {
+            KeWaitForMultipleObjects(1, objects, WaitAny, Executive, KernelMode, FALSE, nullptr, nullptr);
+        }),
+                        IRQL_NOT_LESS_OR_EQUAL);
+    }
 }
 
 TEST_CASE("a signal with Wait = TRUE holds the processor until the wait", "[ke][wait]") {
