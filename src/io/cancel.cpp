@@ -50,6 +50,46 @@ bool cancel_locked(PIRP irp, KIRQL irql) noexcept {
     return true;
 }
 
+// How things must stand when a cancel routine has returned: the IRP may be gone by then.
+struct AfterCancel {
+    PDRIVER_CANCEL routine;
+    PDEVICE_OBJECT device;
+    KIRQL irql;
+    unsigned held;
+    std::uint32_t regions;
+};
+
+[[noreturn, gnu::cold]] void cancel_violation(const AfterCancel& expected) noexcept {
+    const ke::Processor& processor = *ke::current_processor();
+    const auto stop = [&](std::uint32_t code, std::uint64_t was, std::uint64_t is, const char* rule,
+                          const char* document) {
+        ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, code, reinterpret_cast<std::uint64_t>(expected.routine), was,
+                      is, {.rule = rule, .document = document, .device = expected.device});
+    };
+    if (processor.held.count > expected.held) {
+        stop(0x00040009, expected.held, processor.held.count,
+             "a cancel routine returned with a spin lock held: the cancel spin lock, or one that it had acquired",
+             "SpinLock rule (wdm)");
+    }
+    if (processor.held.count < expected.held) {
+        stop(0x0004000A, expected.held, processor.held.count,
+             "a cancel routine released a spin lock that its caller holds", "SpinlockRelease rule (wdm)");
+    }
+    if (processor.irql != expected.irql) {
+        stop(0x0002001D, expected.irql, processor.irql,
+             "a cancel routine returned at another IRQL than the one in the IRP's CancelIrql",
+             "DRIVER_CANCEL callback function (wdm.h)");
+    }
+    const std::uint32_t regions = ke::CalloutState::regions_of(*processor.current);
+    const bool guarded = (regions ^ expected.regions) > 0xFFFF; // the special APCs' count is the upper half
+    stop(guarded ? 0x0004000E : 0x00040003, expected.regions, regions,
+         guarded
+             ? "a cancel routine returned inside a guarded region that it had entered, or left one of its caller's"
+             : "a cancel routine returned inside a critical region that it had entered, or left one of its caller's",
+         guarded ? "GuardedRegions rule (wdm)" : "CriticalRegions rule (wdm)");
+    __builtin_unreachable();
+}
+
 // The first request in the list that matches and, where asked, is not yet cancelled.
 PIRP find_matching(ke::Thread& thread, Matcher matches, const void* context, bool uncancelled) noexcept {
     for (LIST_ENTRY* e = thread.irp_list.Flink; e != &thread.irp_list; e = e->Flink) {
@@ -81,14 +121,8 @@ void call_cancel_routine(PDRIVER_CANCEL routine, PIRP irp) noexcept {
     routine(device, irp);
     processor = ke::current_processor();
     if (processor->held.count + 1 != held || processor->irql != irql ||
-        regions != ke::CalloutState::regions_of(*processor->current)) [[unlikely]] {
-        ke::bug_check(
-            DRIVER_VERIFIER_DETECTED_VIOLATION, 0x0004000A, reinterpret_cast<std::uint64_t>(routine), irql,
-            processor->irql,
-            {.rule = "a cancel routine must release the cancel spin lock, to the IRQL in the IRP's CancelIrql",
-             .document = "DRIVER_CANCEL callback function (wdm.h)",
-             .device = device});
-    }
+        regions != ke::CalloutState::regions_of(*processor->current)) [[unlikely]]
+        cancel_violation({routine, device, irql, held - 1, regions});
     ke::leave_callout(processor);
     ke::trace_callout_exit(site, nullptr);
 }

@@ -233,19 +233,58 @@ TEST_CASE("cancelling races with completion, on several processors and seeds, an
     }
 }
 
-TEST_CASE("a cancel routine that keeps the cancel lock is found") {
+namespace {
+
+Outcome cancel_with(PDRIVER_CANCEL routine) {
     CancelLab lab;
     lab.behaviour[IRP_MJ_READ] = [&](PDEVICE_OBJECT, PIRP irp) {
         IoMarkIrpPending(irp);
-        IoSetCancelRoutine(irp, [](PDEVICE_OBJECT, PIRP) {});
+        IoSetCancelRoutine(irp, routine);
         return STATUS_PENDING;
     };
-    const Outcome outcome = lab.machine.run([&](Process& process) {
+    return lab.machine.run([&](Process& process) {
         File file = process.open("\\Device\\C", overlapped).value();
         Request read = file.start_read(4);
         read.cancel();
     });
-    CHECK(outcome.is_bug_check(0xC4));
+}
+
+KSPIN_LOCK own_lock;
+
+} // namespace
+
+TEST_CASE("a cancel routine leaves no lock held, the IRQL of CancelIrql, and no region open") {
+    const struct {
+        PDRIVER_CANCEL routine;
+        std::uint32_t code;
+    } cases[] = {
+        {[](PDEVICE_OBJECT, PIRP) {}, 0x00040009}, // SpinLock
+        {[](PDEVICE_OBJECT, PIRP irp) {
+             own_lock = 0;
+             IoReleaseCancelSpinLock(irp->CancelIrql);
+             KIRQL irql;
+             KeAcquireSpinLock(&own_lock, &irql);
+         },
+         0x00040009},
+        {[](PDEVICE_OBJECT, PIRP) { IoReleaseCancelSpinLock(DISPATCH_LEVEL); }, 0x0002001D}, // IrqlReturn
+        {[](PDEVICE_OBJECT, PIRP irp) {
+             IoReleaseCancelSpinLock(irp->CancelIrql);
+             KeEnterCriticalRegion();
+         },
+         0x00040003}, // CriticalRegions
+        {[](PDEVICE_OBJECT, PIRP irp) {
+             IoReleaseCancelSpinLock(irp->CancelIrql);
+             KeEnterGuardedRegion();
+         },
+         0x0004000E}, // GuardedRegions
+    };
+    for (const auto& c : cases) {
+        const Outcome outcome = cancel_with(c.routine);
+        INFO(outcome.report);
+        CHECK(outcome.is_bug_check(0xC4));
+        CHECK(outcome.bug_check.parameters[0] == c.code);
+        CHECK(outcome.bug_check.parameters[1] != outcome.bug_check.parameters[2]);
+    }
 }
 
 TEST_CASE("the journey of a cancelled request shows its cancel routine, and what was done in it") {
