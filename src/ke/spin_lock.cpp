@@ -87,7 +87,7 @@ using namespace dirql::ke;
 extern "C" {
 
 KIRQL NTAPI KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) {
-    DIRQL_DOOR(KeAcquireSpinLockRaiseToDpc);
+    DIRQL_DOOR_OF(KeAcquireSpinLockRaiseToDpc, SpinLock);
     Processor* processor = current_processor();
     DIRQL_TRACE_ON(processor, irql_change, .value = DISPATCH_LEVEL, .text = "KeAcquireSpinLock");
     const KIRQL old = raise_irql(processor, DISPATCH_LEVEL);
@@ -96,7 +96,7 @@ KIRQL NTAPI KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock) {
 }
 
 VOID NTAPI KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql) {
-    DIRQL_DOOR(KeReleaseSpinLock);
+    DIRQL_DOOR_OF(KeReleaseSpinLock, SpinLock);
     release_spin_lock(SpinLock);
     Processor* processor = current_processor();
     if (NewIrql > processor->irql) [[unlikely]] {
@@ -109,13 +109,29 @@ VOID NTAPI KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql) {
 }
 
 VOID NTAPI KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) {
-    DIRQL_DOOR(KeAcquireSpinLockAtDpcLevel);
+    DIRQL_DOOR_OF(KeAcquireSpinLockAtDpcLevel, SpinLock);
     acquire_spin_lock(SpinLock);
 }
 
 VOID NTAPI KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock) {
-    DIRQL_DOOR(KeReleaseSpinLockFromDpcLevel);
+    DIRQL_DOOR_OF(KeReleaseSpinLockFromDpcLevel, SpinLock);
     release_spin_lock(SpinLock);
+}
+
+// For threaded DPC routines, which run at PASSIVE_LEVEL or, where threaded DPCs are off, at DISPATCH_LEVEL.
+KIRQL NTAPI KeAcquireSpinLockForDpc(PKSPIN_LOCK SpinLock) {
+    DIRQL_DOOR(KeAcquireSpinLockForDpc);
+    Processor* processor = current_processor();
+    const KIRQL old = processor->irql < DISPATCH_LEVEL ? raise_irql(processor, DISPATCH_LEVEL) : processor->irql;
+    acquire_spin_lock(SpinLock);
+    return old;
+}
+
+VOID NTAPI KeReleaseSpinLockForDpc(PKSPIN_LOCK SpinLock, KIRQL OldIrql) {
+    DIRQL_DOOR(KeReleaseSpinLockForDpc);
+    release_spin_lock(SpinLock);
+    Processor* processor = current_processor();
+    if (OldIrql < processor->irql) lower_irql(processor, OldIrql);
 }
 
 BOOLEAN NTAPI KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) {

@@ -3,6 +3,7 @@
 #include "diag/trace.hpp"
 #include "ke/clock.hpp"
 #include "ke/export_door.hpp"
+#include "ke/irql_rules.hpp"
 #include "ke/machine.hpp"
 #include "ke/nt_address.hpp"
 #include "ke/scheduler.hpp"
@@ -121,13 +122,14 @@ void stop_stalled(const char* why) noexcept {
     leave_machine();
 }
 
-void irql_violation(const ExportRule& rule, Processor* processor) noexcept {
+void irql_violation(const ExportRule& rule, Processor* processor, const void* subject) noexcept {
     const bool too_high = processor->irql > rule.irql_max;
-    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, too_high ? 0x00020003 : 0x00020011, processor->irql,
-              too_high ? rule.irql_max : rule.irql_min, 0,
+    const IrqlRule broken = broken_irql_rule(rule);
+    const std::uint64_t bound = too_high ? rule.irql_max : rule.irql_min;
+    bug_check(broken.code, broken.subcode, processor->irql, broken.subject ? parameter(subject) : bound, 0,
               {.rule = too_high ? "an export was called above the IRQL that its document allows"
                                 : "an export was called below the IRQL that its document demands",
-               .document = rule.name,
+               .document = broken.document,
                .name = rule.name});
 }
 

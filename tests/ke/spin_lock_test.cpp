@@ -105,6 +105,7 @@ TEST_CASE("trying takes a free lock and leaves a held one", "[ke][spin_lock]") {
                                [&] {
                                    stay_on(1);
                                    while (!held) work(1);
+                                   CHECK_FALSE(KeTestSpinLock(&lock)); // at PASSIVE_LEVEL: what it is for
                                    const KIRQL old = KeRaiseIrqlToDpcLevel();
                                    CHECK_FALSE(KeTryToAcquireSpinLockAtDpcLevel(&lock));
                                    tried = true;
@@ -127,6 +128,56 @@ TEST_CASE("locks nest, and are released in any order", "[ke][spin_lock]") {
         KeReleaseSpinLock(&locks[0], old);
         CHECK(ke::current_processor()->held.count == 0);
     }));
+}
+
+TEST_CASE("the locks of threaded DPCs raise when they must, and lower what they have raised", "[ke][spin_lock]") {
+    KernelFixture kernel;
+    check_finished(kernel.run([] {
+        KSPIN_LOCK lock = 0;
+        for (const KIRQL level : {PASSIVE_LEVEL, APC_LEVEL, DISPATCH_LEVEL}) {
+            KIRQL before;
+            KeRaiseIrql(level, &before);
+            const KIRQL old = KeAcquireSpinLockForDpc(&lock);
+            CHECK(old == level);
+            CHECK(KeGetCurrentIrql() == DISPATCH_LEVEL);
+            CHECK_FALSE(KeTestSpinLock(&lock));
+            KeReleaseSpinLockForDpc(&lock, old);
+            CHECK(KeTestSpinLock(&lock));
+            CHECK(KeGetCurrentIrql() == level);
+            KeLowerIrql(before);
+        }
+    }));
+}
+
+TEST_CASE("spin locks at a wrong IRQL have codes of their own, with the lock", "[ke][spin_lock]") {
+    KernelFixture kernel;
+    static KSPIN_LOCK lock;
+    lock = 0;
+    const auto check = [&](std::uint32_t code, KIRQL irql, const ke::Stop& stop) {
+        check_bug_check(stop, DRIVER_VERIFIER_DETECTED_VIOLATION, code);
+        CHECK(stop.parameters[1] == irql);
+        CHECK(stop.parameters[2] == ke::parameter(&lock));
+    };
+    SECTION("released elsewhere than at DISPATCH_LEVEL") {
+        check(0x32, PASSIVE_LEVEL, kernel.run([] { KeReleaseSpinLock(&lock, PASSIVE_LEVEL); }));
+    }
+    SECTION("acquired as at DISPATCH_LEVEL, below it") {
+        check(0x40, PASSIVE_LEVEL, kernel.run([] { KeAcquireSpinLockAtDpcLevel(&lock); }));
+    }
+    SECTION("released as at DISPATCH_LEVEL, below it") {
+        check(0x41, APC_LEVEL, kernel.run([] {
+            KIRQL old;
+            KeRaiseIrql(APC_LEVEL, &old);
+            KeReleaseSpinLockFromDpcLevel(&lock);
+        }));
+    }
+    SECTION("acquired above DISPATCH_LEVEL") {
+        check(0x42, HIGH_LEVEL, kernel.run([] {
+            KIRQL old;
+            KeRaiseIrql(HIGH_LEVEL, &old);
+            KeAcquireSpinLock(&lock, &old);
+        }));
+    }
 }
 
 TEST_CASE("misuse of spin locks", "[ke][spin_lock]") {

@@ -67,7 +67,7 @@ std::vector<Expectation> expectations() {
         {misuse_wait_in_dpc, 0xB8, {in_system, some, some, zero}},
         {misuse_release_not_held, 0x10, {some, zero, zero, zero}},
         {misuse_acquire_twice, 0x0F, {some, zero, zero, zero}},
-        {misuse_passive_export_raised, 0xC4, {some, is(DISPATCH_LEVEL), is(PASSIVE_LEVEL), zero}},
+        {misuse_passive_export_raised, 0xC4, {is(0x0002000D), is(DISPATCH_LEVEL), is(PASSIVE_LEVEL), zero}},
 
         {misuse_pool_free_twice, 0xC2, {some, some, some, some}},
         {misuse_pool_wrong_tag, 0xC2, {is(0x0A), in_system, some, some}},
