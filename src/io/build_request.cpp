@@ -7,8 +7,10 @@
 #include "io/call_driver.hpp"
 #include "io/irp.hpp"
 #include "ke/export_door.hpp"
+#include "ke/stop.hpp"
 #include "ke/wait.hpp"
 #include "mm/mdl.hpp"
+#include "mm/probe.hpp"
 #include "ps/ps.hpp"
 
 #include <algorithm>
@@ -25,6 +27,27 @@ struct Buffers {
     PLARGE_INTEGER offset;
 };
 
+// A buffer in user memory that cannot be read. NT's free build makes no request of it; the verifier says so.
+[[noreturn, gnu::cold]] void invalid_buffer(PDEVICE_OBJECT device, std::uint32_t code, std::uint64_t function,
+                                            NTSTATUS status, const char* document) noexcept {
+    ke::bug_check(
+        DRIVER_VERIFIER_IOMANAGER_VIOLATION, code, ke::parameter(device), function, static_cast<std::uint32_t>(status),
+        {.rule = "a request was built with a buffer that cannot be used", .document = document, .device = device});
+}
+[[noreturn, gnu::cold]] void invalid_fsd_buffer(PDEVICE_OBJECT device, ULONG major, NTSTATUS status) noexcept {
+    invalid_buffer(device, 0x08, major, status, "IoBuildAsynchronousFsdRequest function (wdm.h)");
+}
+[[noreturn, gnu::cold]] void invalid_control_buffer(PDEVICE_OBJECT device, ULONG code, NTSTATUS status) noexcept {
+    invalid_buffer(device, 0x09, code, status, "IoBuildDeviceIoControlRequest function (wdm.h)");
+}
+
+// A bad address of the system range is bug check 0x50, here as everywhere.
+bool copy_from(void* to, const void* from, ULONG length) noexcept {
+    if (mm::in_user_range(from, length)) return ke::copy_guarded(to, from, length);
+    std::memcpy(to, from, length);
+    return true;
+}
+
 bool needs_buffer(ULONG major) noexcept { return major == IRP_MJ_READ || major == IRP_MJ_WRITE; }
 
 void abandon(PIRP irp) noexcept {
@@ -33,14 +56,14 @@ void abandon(PIRP irp) noexcept {
     free_irp(irp);
 }
 
-bool attach_system_buffer(PIRP irp, ULONG major, const Buffers& buffers) noexcept {
+bool attach_system_buffer(PIRP irp, PDEVICE_OBJECT device, ULONG major, const Buffers& buffers) noexcept {
     void* copy = ex::allocate_pool(NonPagedPoolNx, buffers.length, buffer_tag);
     if (copy == nullptr) return false;
     irp->AssociatedIrp.SystemBuffer = copy;
     irp->UserBuffer = buffers.data;
     irp->Flags |= IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER;
     if (major == IRP_MJ_WRITE) {
-        std::memcpy(copy, buffers.data, buffers.length);
+        if (!copy_from(copy, buffers.data, buffers.length)) invalid_fsd_buffer(device, major, STATUS_ACCESS_VIOLATION);
     } else {
         irp->Flags |= IRP_INPUT_OPERATION;
         prefix_of(irp)->output_size = buffers.length;
@@ -48,17 +71,21 @@ bool attach_system_buffer(PIRP irp, ULONG major, const Buffers& buffers) noexcep
     return true;
 }
 
-bool attach_mdl(PIRP irp, void* buffer, ULONG length, LOCK_OPERATION operation) noexcept {
+// STATUS_INSUFFICIENT_RESOURCES, or what is wrong with the buffer.
+NTSTATUS attach_mdl(PIRP irp, void* buffer, ULONG length, LOCK_OPERATION operation) noexcept {
     irp->MdlAddress = mm::allocate_mdl(buffer, length);
-    if (irp->MdlAddress == nullptr) return false;
-    if (NT_SUCCESS(mm::lock_pages(irp->MdlAddress, KernelMode, operation))) return true;
-    return false;
+    if (irp->MdlAddress == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+    return mm::lock_pages(irp->MdlAddress, KernelMode, operation);
 }
 
 bool attach_buffer(PIRP irp, PDEVICE_OBJECT device, ULONG major, const Buffers& buffers) noexcept {
-    if (buffers.length != 0 && (device->Flags & DO_BUFFERED_IO) != 0) return attach_system_buffer(irp, major, buffers);
+    if (buffers.length != 0 && (device->Flags & DO_BUFFERED_IO) != 0)
+        return attach_system_buffer(irp, device, major, buffers);
     if (buffers.length != 0 && (device->Flags & DO_DIRECT_IO) != 0) {
-        return attach_mdl(irp, buffers.data, buffers.length, major == IRP_MJ_WRITE ? IoReadAccess : IoWriteAccess);
+        const NTSTATUS status =
+            attach_mdl(irp, buffers.data, buffers.length, major == IRP_MJ_WRITE ? IoReadAccess : IoWriteAccess);
+        if (status == STATUS_ACCESS_VIOLATION) invalid_fsd_buffer(device, major, status);
+        return NT_SUCCESS(status);
     }
     irp->UserBuffer = buffers.data;
     return true;
@@ -80,8 +107,8 @@ PIRP build_fsd(ULONG major, PDEVICE_OBJECT device, const Buffers& buffers, PIO_S
     return nullptr;
 }
 
-bool attach_control_buffers(PIRP irp, PIO_STACK_LOCATION next, ULONG code, PVOID input, ULONG input_length,
-                            PVOID output, ULONG output_length) noexcept {
+bool attach_control_buffers(PIRP irp, PDEVICE_OBJECT device, PIO_STACK_LOCATION next, ULONG code, PVOID input,
+                            ULONG input_length, PVOID output, ULONG output_length) noexcept {
     const ULONG method = code & 3;
     if (method == METHOD_NEITHER) {
         irp->UserBuffer = output;
@@ -94,7 +121,8 @@ bool attach_control_buffers(PIRP irp, PIO_STACK_LOCATION next, ULONG code, PVOID
         if (copy == nullptr) return false;
         irp->AssociatedIrp.SystemBuffer = copy;
         irp->Flags |= IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER;
-        if (input != nullptr) std::memcpy(copy, input, input_length);
+        if (input != nullptr && !copy_from(copy, input, input_length))
+            invalid_control_buffer(device, code, STATUS_ACCESS_VIOLATION);
     }
     if (method == METHOD_BUFFERED) {
         irp->UserBuffer = output;
@@ -102,8 +130,11 @@ bool attach_control_buffers(PIRP irp, PIO_STACK_LOCATION next, ULONG code, PVOID
         prefix_of(irp)->output_size = output_length;
         return true;
     }
-    return output == nullptr || output_length == 0 ||
-           attach_mdl(irp, output, output_length, method == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
+    if (output == nullptr || output_length == 0) return true;
+    const NTSTATUS status =
+        attach_mdl(irp, output, output_length, method == METHOD_IN_DIRECT ? IoReadAccess : IoWriteAccess);
+    if (status == STATUS_ACCESS_VIOLATION) invalid_control_buffer(device, code, status);
+    return NT_SUCCESS(status);
 }
 
 // IoForwardIrpSynchronously's completion routine.
@@ -148,7 +179,7 @@ PIRP NTAPI IoBuildDeviceIoControlRequest(ULONG IoControlCode, PDEVICE_OBJECT Dev
     next->Parameters.DeviceIoControl.OutputBufferLength = OutputBufferLength;
     next->Parameters.DeviceIoControl.InputBufferLength = InputBufferLength;
     next->Parameters.DeviceIoControl.IoControlCode = IoControlCode;
-    if (!attach_control_buffers(irp, next, IoControlCode, InputBuffer, InputBufferLength, OutputBuffer,
+    if (!attach_control_buffers(irp, DeviceObject, next, IoControlCode, InputBuffer, InputBufferLength, OutputBuffer,
                                 OutputBufferLength)) {
         abandon(irp);
         return nullptr;

@@ -174,6 +174,44 @@ TEST_CASE("IoBuildDeviceIoControlRequest, by all methods, external and internal"
     }
 }
 
+TEST_CASE("a request built with a bad user buffer is a bug check that names the device and the function") {
+    const auto build = [](ULONG flags, std::function<PIRP(PDEVICE_OBJECT, void*)> with) {
+        RequestLab lab(flags);
+        Behaviour behaviour;
+        behaviour[IRP_MJ_DEVICE_CONTROL] = [&](PDEVICE_OBJECT, PIRP irp) { // in a process whose address it is
+            with(lab.device, reinterpret_cast<void*>(0x12340));
+            return complete(irp, STATUS_SUCCESS);
+        };
+        lab.load("above", [&](PDRIVER_OBJECT driver) { return create_device(driver, u"\\Device\\Above", behaviour); });
+        const Outcome outcome =
+            lab.machine.run([](Process& process) { process.open("\\Device\\Above").value().device_control(0x222000); });
+        INFO(outcome.report);
+        CHECK(outcome.is_bug_check(0xC9));
+        CHECK(outcome.bug_check.parameters[1] == reinterpret_cast<std::uint64_t>(lab.device));
+        CHECK(outcome.bug_check.parameters[3] == static_cast<std::uint32_t>(STATUS_ACCESS_VIOLATION));
+        return outcome.bug_check;
+    };
+    const auto write = [](PDEVICE_OBJECT device, void* bad) {
+        return IoBuildAsynchronousFsdRequest(IRP_MJ_WRITE, device, bad, 16, nullptr, nullptr);
+    };
+    for (const ULONG flags : {ULONG{DO_BUFFERED_IO}, ULONG{DO_DIRECT_IO}}) {
+        const auto check = build(flags, write);
+        CHECK(check.parameters[0] == 0x08);
+        CHECK(check.parameters[2] == IRP_MJ_WRITE);
+    }
+    const ULONG codes[] = {CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS),
+                           CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_OUT_DIRECT, FILE_ANY_ACCESS)};
+    for (const ULONG code : codes) {
+        const auto check = build(0, [&](PDEVICE_OBJECT device, void* bad) {
+            const bool output = (code & 3) == METHOD_OUT_DIRECT;
+            return IoBuildDeviceIoControlRequest(code, device, output ? nullptr : bad, output ? 0 : 16,
+                                                 output ? bad : nullptr, output ? 16 : 0, FALSE, nullptr, nullptr);
+        });
+        CHECK(check.parameters[0] == 0x09);
+        CHECK(check.parameters[2] == code);
+    }
+}
+
 TEST_CASE("an IRP of one's own is set up by hand, comes back to its completion routine, and is reused") {
     RequestLab lab;
     unsigned ended = 0;
