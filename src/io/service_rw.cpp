@@ -72,6 +72,20 @@ NTSTATUS check_buffer(const FileRequest& request, const Transfer& transfer) noex
                                         : mm::probe_user(transfer.buffer, transfer.length, !transfer.write);
 }
 
+// Unbuffered, an application transfers whole sectors from where one begins, at addresses that the device can use.
+NTSTATUS check_sectors(const FileRequest& request, const Transfer& transfer, const LARGE_INTEGER& offset) noexcept {
+    if (request.mode() == KernelMode || (request.file()->Flags & FO_NO_INTERMEDIATE_BUFFERING) == 0)
+        return STATUS_SUCCESS;
+    const PDEVICE_OBJECT device = request.device();
+    const ULONG within_sector = device->SectorSize == 0 ? 0 : device->SectorSize - 1u;
+    const bool names_place = transfer.offset != nullptr && offset.QuadPart >= 0;
+    const ULONG place = names_place ? offset.LowPart : 0;
+    const auto address = reinterpret_cast<ULONG_PTR>(transfer.buffer);
+    const bool aligned =
+        ((transfer.length | place) & within_sector) == 0 && (address & device->AlignmentRequirement) == 0;
+    return aligned ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
 // A handle that may only append writes at the end, wherever it says.
 ACCESS_MASK access_for(const Transfer& transfer) noexcept { return transfer.write ? 0 : FILE_READ_DATA; }
 
@@ -87,6 +101,7 @@ NTSTATUS transfer_file(const Transfer& transfer) noexcept {
     if (status = capture(request.mode(), transfer.offset, offset); !NT_SUCCESS(status)) return status;
     if (status = capture(request.mode(), transfer.key, key); !NT_SUCCESS(status)) return status;
     if (status = check_buffer(request, transfer); !NT_SUCCESS(status)) return status;
+    if (status = check_sectors(request, transfer, offset); !NT_SUCCESS(status)) return status;
     if (status = request.make_irp(transfer.write ? IRP_MJ_WRITE : IRP_MJ_READ); status != STATUS_SUCCESS) return status;
     if (status = choose_offset(request, transfer, offset); !NT_SUCCESS(status)) return status;
     if (transfer.write && (request.granted() & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == FILE_APPEND_DATA) {

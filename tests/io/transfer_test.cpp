@@ -276,3 +276,47 @@ TEST_CASE("a major function that a driver does not serve is an invalid request")
     });
     CHECK(called);
 }
+
+TEST_CASE("unbuffered, an application transfers whole sectors, from aligned memory; a buffered file and the kernel any "
+          "bytes") {
+    TransferLab lab(DO_DIRECT_IO);
+    PDEVICE_OBJECT device = nullptr;
+    lab.machine.run_in_kernel([&] {
+        UNICODE_STRING name = unicode(u"\\Device\\T");
+        PFILE_OBJECT file = nullptr;
+        if (NT_SUCCESS(IoGetDeviceObjectPointer(&name, FILE_READ_DATA, &file, &device))) ObDereferenceObject(file);
+    });
+    REQUIRE(device != nullptr);
+    device->SectorSize = 512;
+    device->AlignmentRequirement = FILE_QUAD_ALIGNMENT;
+    constexpr ACCESS_MASK access = FILE_READ_DATA | FILE_WRITE_DATA;
+    lab.run([&](Process& process) {
+        auto* memory = static_cast<char*>(process.allocate(2048));
+        const auto read = [&](const File& file, char* to, ULONG length, LONGLONG at) {
+            LARGE_INTEGER offset{.QuadPart = at};
+            IO_STATUS_BLOCK block{};
+            const NTSTATUS status =
+                NtReadFile(file.handle(), nullptr, nullptr, nullptr, &block, to, length, &offset, nullptr);
+            if (!NT_SUCCESS(status)) return status;
+            return NtWriteFile(file.handle(), nullptr, nullptr, nullptr, &block, to, length, &offset, nullptr);
+        };
+        File direct =
+            process.open("\\Device\\T", {.access = access, .create_options = FILE_NO_INTERMEDIATE_BUFFERING}).value();
+        CHECK(read(direct, memory, 512, 1024) == STATUS_SUCCESS);
+        CHECK(read(direct, memory + 8, 1024, 0) == STATUS_SUCCESS);
+        lab.seen.calls = 0;
+        CHECK(read(direct, memory, 511, 1024) == STATUS_INVALID_PARAMETER);
+        CHECK(read(direct, memory, 512, 1000) == STATUS_INVALID_PARAMETER);
+        CHECK(read(direct, memory + 4, 512, 1024) == STATUS_INVALID_PARAMETER);
+        CHECK(lab.seen.calls == 0);
+        LARGE_INTEGER end;
+        end.QuadPart = static_cast<LONGLONG>(0xFFFF'FFFF'FFFF'FFFF);
+        IO_STATUS_BLOCK block{};
+        CHECK(NtWriteFile(direct.handle(), nullptr, nullptr, nullptr, &block, memory, 512, &end, nullptr) ==
+              STATUS_SUCCESS);
+        CHECK(NtReadFile(direct.handle(), nullptr, nullptr, nullptr, &block, memory, 512, nullptr, nullptr) ==
+              STATUS_SUCCESS); // the file's own position
+        File buffered = process.open("\\Device\\T", {.access = access}).value();
+        CHECK(read(buffered, memory + 4, 511, 1000) == STATUS_SUCCESS);
+    });
+}
