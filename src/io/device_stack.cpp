@@ -27,18 +27,16 @@ PDEVICE_OBJECT attach(PDEVICE_OBJECT source, PDEVICE_OBJECT target) noexcept {
     return top;
 }
 
-// As an open of the name by the kernel: the file object keeps the device from going away.
-NTSTATUS open_device(PUNICODE_STRING name, ACCESS_MASK access, PFILE_OBJECT* file, PDEVICE_OBJECT* device) noexcept {
+// As an open of the name by the kernel, with a handle, which the caller closes, and a reference.
+NTSTATUS open_device(PUNICODE_STRING name, ACCESS_MASK access, HANDLE* handle, PFILE_OBJECT* file) noexcept {
     OBJECT_ATTRIBUTES attributes;
     InitializeObjectAttributes(&attributes, name, OBJ_KERNEL_HANDLE, nullptr, nullptr);
-    HANDLE handle = nullptr;
     IO_STATUS_BLOCK status_block;
-    NTSTATUS status = ZwOpenFile(&handle, access, &attributes, &status_block, 0, FILE_NON_DIRECTORY_FILE);
+    NTSTATUS status = ZwOpenFile(handle, access, &attributes, &status_block, 0, FILE_NON_DIRECTORY_FILE);
     if (!NT_SUCCESS(status)) return status;
     status =
-        ObReferenceObjectByHandle(handle, 0, *IoFileObjectType, KernelMode, reinterpret_cast<PVOID*>(file), nullptr);
-    if (NT_SUCCESS(status)) *device = IoGetRelatedDeviceObject(*file);
-    ZwClose(handle);
+        ObReferenceObjectByHandle(*handle, 0, *IoFileObjectType, KernelMode, reinterpret_cast<PVOID*>(file), nullptr);
+    if (!NT_SUCCESS(status)) ZwClose(*handle);
     return status;
 }
 
@@ -77,12 +75,13 @@ NTSTATUS NTAPI IoAttachDeviceToDeviceStackSafe(PDEVICE_OBJECT SourceDevice, PDEV
 NTSTATUS NTAPI IoAttachDevice(PDEVICE_OBJECT SourceDevice, PUNICODE_STRING TargetDevice,
                               PDEVICE_OBJECT* AttachedDevice) {
     DIRQL_DOOR(IoAttachDevice);
-    PFILE_OBJECT file;
-    PDEVICE_OBJECT target;
-    const NTSTATUS status = open_device(TargetDevice, FILE_READ_ATTRIBUTES, &file, &target);
+    HANDLE handle = nullptr;
+    PFILE_OBJECT file = nullptr;
+    const NTSTATUS status = open_device(TargetDevice, FILE_READ_ATTRIBUTES, &handle, &file);
     if (!NT_SUCCESS(status)) return status;
-    *AttachedDevice = attach(SourceDevice, target);
+    *AttachedDevice = attach(SourceDevice, top_of_stack(related_device(file)));
     ObDereferenceObject(file);
+    ZwClose(handle); // the cleanup and the close go to the source device, which passes them on
     return *AttachedDevice == nullptr ? STATUS_NO_SUCH_DEVICE : STATUS_SUCCESS;
 }
 
@@ -107,7 +106,12 @@ VOID NTAPI IoDetachDevice(PDEVICE_OBJECT TargetDevice) {
 NTSTATUS NTAPI IoGetDeviceObjectPointer(PUNICODE_STRING ObjectName, ACCESS_MASK DesiredAccess, PFILE_OBJECT* FileObject,
                                         PDEVICE_OBJECT* DeviceObject) {
     DIRQL_DOOR(IoGetDeviceObjectPointer);
-    return open_device(ObjectName, DesiredAccess, FileObject, DeviceObject);
+    HANDLE handle = nullptr;
+    const NTSTATUS status = open_device(ObjectName, DesiredAccess, &handle, FileObject);
+    if (!NT_SUCCESS(status)) return status;
+    *DeviceObject = IoGetRelatedDeviceObject(*FileObject);
+    ZwClose(handle); // the reference keeps the device from going away
+    return status;
 }
 
 // The device that gets a file's IRPs: the top of its stack.

@@ -209,3 +209,36 @@ TEST_CASE("a device that wants to know of the shutdown can be deleted at APC_LEV
     });
     CHECK(lab.driver->DeviceObject == nullptr);
 }
+
+TEST_CASE("attaching by name opens the target: the source device passes on that file's cleanup and close") {
+    DeviceLab lab;
+    const auto note = [&](const char* text) {
+        return [&lab, text](PDEVICE_OBJECT, PIRP irp) {
+            lab.note(text);
+            return complete(irp, STATUS_SUCCESS);
+        };
+    };
+    lab.behaviour[IRP_MJ_CREATE] = note("create below");
+    lab.behaviour[IRP_MJ_CLEANUP] = note("cleanup below");
+    lab.behaviour[IRP_MJ_CLOSE] = note("close below");
+    Behaviour filter;
+    PDEVICE_OBJECT above = nullptr;
+    static PDEVICE_OBJECT below;
+    below = nullptr;
+    for (const unsigned major : {IRP_MJ_CREATE, IRP_MJ_CLEANUP, IRP_MJ_CLOSE}) {
+        filter[major] = [&lab](PDEVICE_OBJECT, PIRP irp) {
+            lab.note("above");
+            return skip_to(below, irp);
+        };
+    }
+    NTSTATUS status = STATUS_UNSUCCESSFUL;
+    lab.load("above", [&](PDRIVER_OBJECT driver) {
+        create_device(driver, nullptr, filter, 0, &above);
+        above->Flags &= ~DO_DEVICE_INITIALIZING;
+        UNICODE_STRING name = unicode(u"\\Device\\D");
+        return status = IoAttachDevice(above, &name, &below);
+    });
+    CHECK(status == STATUS_SUCCESS);
+    CHECK(below == lab.device);
+    CHECK(lab.journal == std::vector<std::string>{"create below", "above", "cleanup below", "above", "close below"});
+}
