@@ -22,7 +22,7 @@ LONG NTAPI KeSetEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
     DIRQL_DOOR(KeSetEvent);
     const LONG previous = std::exchange(Event->Header.SignalState, 1);
     if (previous == 0) wake_waiters(Event->Header, Increment);
-    end_signal(Wait != FALSE);
+    end_signal(Wait != FALSE, APC_LEVEL, "KeSetEvent function (wdm.h)");
     return previous;
 }
 
@@ -47,7 +47,7 @@ LONG NTAPI KePulseEvent(PRKEVENT Event, KPRIORITY Increment, BOOLEAN Wait) {
     const LONG previous = std::exchange(Event->Header.SignalState, 1);
     if (previous == 0) wake_waiters(Event->Header, Increment);
     Event->Header.SignalState = 0;
-    end_signal(Wait != FALSE);
+    end_signal(Wait != FALSE, APC_LEVEL, "KePulseEvent function (wdm.h)");
     return previous;
 }
 
@@ -65,7 +65,7 @@ LONG NTAPI KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment, LONG 
     if (count > Semaphore->Limit || count < previous) raise_status(STATUS_SEMAPHORE_LIMIT_EXCEEDED);
     Semaphore->Header.SignalState = static_cast<LONG>(count);
     if (previous == 0) wake_waiters(Semaphore->Header, Increment);
-    end_signal(Wait != FALSE);
+    end_signal(Wait != FALSE, PASSIVE_LEVEL, "KeReleaseSemaphore function (wdm.h)");
     return previous;
 }
 

@@ -88,7 +88,7 @@ LONG NTAPI KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait) {
         raise_status(Mutex->Abandoned != 0 ? STATUS_ABANDONED : STATUS_MUTANT_NOT_OWNED);
     const LONG previous = Mutex->Header.SignalState++;
     if (Mutex->Header.SignalState == 1) release_last(*Mutex, self, 1);
-    end_signal(Wait != FALSE);
+    end_signal(Wait != FALSE, APC_LEVEL, "KeReleaseMutex function (wdm.h)");
     return previous;
 }
 

@@ -278,14 +278,14 @@ void reschedule_if_asked() noexcept {
     lower_irql(processor, processor->irql);
 }
 
-void end_signal(bool wait_follows) noexcept {
+void end_signal(bool wait_follows, KIRQL most, const char* document) noexcept {
     if (!wait_follows) return reschedule_if_asked();
     Processor* processor = current_processor();
     Thread& self = *processor->current;
-    if (level_of_caller() > APC_LEVEL) {
-        bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00020016, processor->irql, APC_LEVEL, 0,
-                  {.rule = "an object was signalled with Wait = TRUE above APC_LEVEL",
-                   .document = "KeSetEvent function (wdm.h)"});
+    if (level_of_caller() > most) {
+        bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00020016, processor->irql, most, 0,
+                  {.rule = "an object was signalled with Wait = TRUE above the IRQL that its function allows for that",
+                   .document = document});
     }
     if (self.wait_next == 0) self.wait_irql = raise_irql(processor, DISPATCH_LEVEL);
     self.wait_next = 1;

@@ -42,7 +42,7 @@ NTSTATUS wait_for(void* object, const LARGE_INTEGER* timeout = nullptr);
 void reschedule_if_asked() noexcept;
 
 // The end of KeSetEvent and its like. With `wait_follows` (their parameter Wait) the thread stays at DISPATCH_LEVEL until its
-// next call, which is a wait and which restores the IRQL; that needs IRQL <= APC_LEVEL.
-void end_signal(bool wait_follows) noexcept;
+// next call, which is a wait and which restores the IRQL; that needs an IRQL of at most `most`.
+void end_signal(bool wait_follows, KIRQL most, const char* document) noexcept;
 
 } // namespace dirql::ke

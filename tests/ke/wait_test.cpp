@@ -321,3 +321,31 @@ TEST_CASE("Wait = TRUE above APC_LEVEL is a bug check", "[ke][wait]") {
     });
     check_bug_check(stop, DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00020016);
 }
+
+TEST_CASE("a semaphore is released with Wait = TRUE at PASSIVE_LEVEL only, an event set at APC_LEVEL too",
+          "[ke][wait]") {
+    KernelFixture kernel;
+    const auto stop_of = [&](bool semaphore_too) {
+        return kernel.run([=] {
+            KEVENT event;
+            KSEMAPHORE semaphore;
+            KeInitializeEvent(&event, NotificationEvent, FALSE);
+            KeInitializeSemaphore(&semaphore, 0, 2);
+            KeReleaseSemaphore(&semaphore, 0, 1, TRUE);
+            wait(&semaphore);
+            KIRQL irql;
+            KeRaiseIrql(APC_LEVEL, &irql);
+            KeSetEvent(&event, 0, TRUE);
+            wait(&event);
+            if (semaphore_too) KeReleaseSemaphore(&semaphore, 0, 1, TRUE);
+            KeLowerIrql(irql);
+        });
+    };
+    SECTION("right") { check_finished(stop_of(false)); }
+    SECTION("wrong") {
+        const ke::Stop stop = stop_of(true);
+        check_bug_check(stop, DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00020016);
+        CHECK(stop.parameters[1] == APC_LEVEL);
+        CHECK(stop.parameters[2] == PASSIVE_LEVEL);
+    }
+}
