@@ -64,3 +64,14 @@ TEST_CASE("contiguous memory freed at a bad address", "[contiguous][bugcheck]") 
     CHECK(stop.parameters[0] == 0x60);
     CHECK(stop.parameters[1] == ke::parameter(block) + (twice ? 0 : 4096));
 }
+
+TEST_CASE("noncached memory is for IRQL <= APC_LEVEL", "[contiguous][bugcheck]") {
+    KernelFixture kernel;
+    const ke::Stop stop = kernel.run([] {
+        KeRaiseIrqlToDpcLevel();
+        MmAllocateNonCachedMemory(100);
+    });
+    CHECK(stop.code == DRIVER_VERIFIER_DETECTED_VIOLATION);
+    CHECK(stop.parameters[0] == 0x00020019);
+    CHECK(stop.parameters[2] == APC_LEVEL);
+}
