@@ -277,8 +277,7 @@ TEST_CASE("a major function that a driver does not serve is an invalid request")
     CHECK(called);
 }
 
-TEST_CASE("unbuffered, an application transfers whole sectors, from aligned memory; a buffered file and the kernel any "
-          "bytes") {
+TEST_CASE("unbuffered, an application transfers whole sectors from aligned memory; buffered, any bytes") {
     TransferLab lab(DO_DIRECT_IO);
     PDEVICE_OBJECT device = nullptr;
     lab.machine.run_in_kernel([&] {
