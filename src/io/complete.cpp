@@ -223,6 +223,6 @@ void complete_request(PIRP irp, CCHAR boost) noexcept { complete(ke::current_pro
 } // namespace dirql::io
 
 extern "C" VOID FASTCALL IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost) {
-    dirql::ke::Processor* const processor = DIRQL_DOOR(IofCompleteRequest);
+    dirql::ke::Processor* const processor = DIRQL_DOOR_OF(IofCompleteRequest, Irp);
     dirql::io::complete(processor, Irp, PriorityBoost);
 }

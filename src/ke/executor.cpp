@@ -87,7 +87,7 @@ void record_stall(Machine& machine, const char* why) noexcept {
 } // namespace
 
 const char* used_up_budget(const Machine& machine) noexcept {
-    return machine.now >= machine.run_ends
+    return machine.run_deadline == machine.run_ends
                ? "the run's budget of virtual time is used up"
                : "the run's budget of busy time is used up: the work goes on without an end";
 }

@@ -235,6 +235,8 @@ TEST_CASE("an IRP of one's own is set up by hand, comes back to its completion r
     CHECK(ended == 3);
 }
 
+constexpr ULONG test_tag = 0x74736574;
+
 TEST_CASE("an IRP of IoAllocateIrp may be initialised anew, and is freed as before") {
     RequestLab lab;
     bool as_new = false;
@@ -245,7 +247,7 @@ TEST_CASE("an IRP of IoAllocateIrp may be initialised anew, and is freed as befo
         IoInitializeIrp(irp, IoSizeOfIrp(3), 3);
         as_new = irp->CurrentLocation == 4 && irp->IoStatus.Information == 0 && irp->Size == IoSizeOfIrp(3);
         IoFreeIrp(irp);
-        irp = static_cast<PIRP>(ExAllocatePoolWithTag(NonPagedPool, IoSizeOfIrp(2), 'tseT'));
+        irp = static_cast<PIRP>(ExAllocatePoolWithTag(NonPagedPool, IoSizeOfIrp(2), test_tag));
         IoInitializeIrp(irp, IoSizeOfIrp(2), 2);
         as_new = as_new && irp->CurrentLocation == 3;
         ExFreePool(irp);
