@@ -24,6 +24,7 @@ constexpr int fault_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 constexpr int watch_signal = SIGVTALRM;
 constexpr std::size_t alternate_stack_size = std::size_t{128} << 10;
 constexpr int ticks_without_progress = 4; // the watch ticks this often in the budget
+constexpr int host_patience = 8; // host code is told of later, and once: what a driver calls may be host code, too
 
 // Signal dispositions belong to the process, not to a machine: how many host threads are armed, and what stood before.
 struct Dispositions {
@@ -57,14 +58,9 @@ public:
         void* memory = mmap(nullptr, alternate_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         stack_.ss_sp = memory == MAP_FAILED ? nullptr : memory;
         stack_.ss_size = alternate_stack_size;
-        sigevent event{};
-        event.sigev_notify = SIGEV_THREAD_ID;
-        event.sigev_signo = watch_signal;
-        event.sigev_notify_thread_id = static_cast<pid_t>(syscall(SYS_gettid));
-        has_timer_ = timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &timer_) == 0;
     }
     ~ThreadWatch() {
-        if (has_timer_) timer_delete(timer_);
+        if (owner_ == getpid()) timer_delete(timer_);
         if (stack_.ss_sp != nullptr) munmap(stack_.ss_sp, alternate_stack_size);
     }
     ThreadWatch(const ThreadWatch&) = delete;
@@ -75,6 +71,7 @@ public:
         sigaltstack(&stack_, &stack_before_);
         last_seen_ = 0;
         idle_ticks_ = 0;
+        make_timer();
         set_timer(budget_ns / ticks_without_progress);
     }
     void stop() noexcept {
@@ -83,16 +80,25 @@ public:
         sigaltstack(&stack_before_, nullptr);
     }
     [[nodiscard]] bool running() const noexcept { return depth_ != 0; }
-    // Has virtual time stood still for the whole budget?
-    [[nodiscard]] bool stuck(std::uint64_t now) noexcept {
+    // For how many ticks has virtual time stood still?
+    [[nodiscard]] int ticks_stuck(std::uint64_t now) noexcept {
         idle_ticks_ = now == last_seen_ ? idle_ticks_ + 1 : 0;
         last_seen_ = now;
-        return idle_ticks_ >= ticks_without_progress;
+        return idle_ticks_;
     }
 
 private:
+    // A child of fork() has no timers of its parent's.
+    void make_timer() noexcept {
+        if (owner_ == getpid()) return;
+        sigevent event{};
+        event.sigev_notify = SIGEV_THREAD_ID;
+        event.sigev_signo = watch_signal;
+        event.sigev_notify_thread_id = static_cast<pid_t>(syscall(SYS_gettid));
+        owner_ = timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &timer_) == 0 ? getpid() : 0;
+    }
     void set_timer(std::uint64_t period_ns) const noexcept {
-        if (!has_timer_) return;
+        if (owner_ == 0) return;
         const timespec period{static_cast<time_t>(period_ns / 1'000'000'000),
                               static_cast<long>(period_ns % 1'000'000'000)};
         const itimerspec setting{period, period};
@@ -101,7 +107,7 @@ private:
     stack_t stack_{};
     stack_t stack_before_{};
     timer_t timer_{};
-    bool has_timer_ = false;
+    pid_t owner_ = 0; // the process whose timer it is; 0: there is none
     unsigned depth_ = 0;
     std::uint64_t last_seen_ = 0;
     int idle_ticks_ = 0;
@@ -115,7 +121,8 @@ ThreadWatch& thread_watch() noexcept {
 void on_watch(int, siginfo_t*, void* context) noexcept {
     const Processor* processor = current_processor();
     if (processor == nullptr || !thread_watch().running()) return;
-    if (thread_watch().stuck(processor->now)) dispositions().handlers.no_progress(context);
+    const int ticks = thread_watch().ticks_stuck(processor->now);
+    if (ticks >= ticks_without_progress) dispositions().handlers.no_progress(context, ticks == host_patience);
 }
 
 void write_line(const char* text) noexcept {
@@ -151,6 +158,15 @@ void disarm_signals() noexcept {
         }
     }
     thread_watch().stop(); // the watch's own handler stays: a late tick must not kill the process
+}
+
+void report_host_hang(const char* where) noexcept {
+    char line[200];
+    std::snprintf(line, sizeof line,
+                  "dirql: host fault: a budget of CPU time went by %s without a step of the machine; this is not the "
+                  "driver's fault\n",
+                  where);
+    write_line(line);
 }
 
 void hand_on(int signal, siginfo_t* info, void* context, const char* where) noexcept {

@@ -222,12 +222,23 @@ template <class T> T* kept(Machine& machine, T* record) noexcept {
     return copy == nullptr ? record : static_cast<T*>(std::memcpy(copy, record, sizeof(T)));
 }
 
+// Null in driver code.
+const char* host_code_at(const Processor& processor, std::uint64_t address) noexcept {
+    if (HostSection::active()) return "in the library's host code";
+    if (processor.current->side == Side::user) return "in application code";
+    if (find_code_range(*processor.machine, address) == nullptr) return "in the library";
+    return nullptr;
+}
+
 // The wall clock's last resort against driver code that passes no preemption point.
-void on_no_progress(void* data) noexcept {
+void on_no_progress(void* data, bool tell_of_host) noexcept {
     auto& context = *static_cast<ucontext_t*>(data);
     Processor* processor = current_processor();
-    if (processor == nullptr || HostSection::active() || processor->current->side == Side::user) return;
-    if (find_code_range(*processor->machine, register_of(context, REG_RIP)) == nullptr) return;
+    if (processor == nullptr) return;
+    if (const char* where = host_code_at(*processor, register_of(context, REG_RIP))) {
+        if (tell_of_host) report_host_hang(where);
+        return;
+    }
     const bool raised = processor->irql >= DISPATCH_LEVEL;
     leave_for_bug_check(*processor, context,
                         {DPC_WATCHDOG_VIOLATION,

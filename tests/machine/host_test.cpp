@@ -1,7 +1,9 @@
 // The host's side of a stop: exceptions, destructors, and faults that are the host's own.
 #include "misuse_lab.hpp"
 
+#include <chrono>
 #include <csignal>
+#include <ctime>
 #include <stdexcept>
 #include <string>
 #include <sys/resource.h>
@@ -195,6 +197,25 @@ TEST_CASE("a fault in application code is a host fault: reported as that, and de
     CHECK(death.signal == SIGSEGV);
     CHECK(death.text.find("host fault") != std::string::npos);
     CHECK(death.text.find("in application code") != std::string::npos);
+}
+
+TEST_CASE("application code that does not come back is told of as the host's, and goes on") {
+    Host host;
+    const Death death = death_of([&] {
+        MachineOptions options;
+        options.wall_clock_budget = std::chrono::milliseconds(20);
+        Machine machine(host, options);
+        machine.run([](Process&) {
+            const std::clock_t end = std::clock() + CLOCKS_PER_SEC / 5;
+            while (std::clock() < end) {
+            }
+            _exit(7);
+        });
+    });
+    CHECK(death.text.find("host fault") != std::string::npos);
+    CHECK(death.text.find("in application code") != std::string::npos);
+    CHECK(death.text.find("host fault") == death.text.rfind("host fault"));
+    CHECK(death.exit_status == 7);
 }
 
 TEST_CASE("a fault between runs is the host's alone: dirql says nothing of it") {
