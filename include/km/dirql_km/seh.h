@@ -4,7 +4,8 @@
  * Sources that use these keywords are compiled with
  *     -O0 -fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks -fms-extensions -fshort-wchar
  * because a fault arrives between any two instructions: only without optimisation is every local variable in memory
- * then, where a handler finds it. Other sources of the same driver may be optimised. Sanitizers ask for more:
+ * then, where a handler finds it: with optimisation __try refuses to be compiled. `dirql cc` and dirql_add_driver see
+ * to that. Other sources of the same driver may be optimised. Sanitizers ask for more:
  *     ASan          -fno-sanitize-address-use-after-scope, with clang also -mllvm -asan-stack=0
  *     TSan          gcc: --param tsan-instrument-func-entry-exit=0, clang: -mllvm -tsan-instrument-func-entry-exit=0
  *
@@ -123,6 +124,16 @@ DIRQL_SEH_API struct _EXCEPTION_POINTERS *dirql_seh_pointers(const void *functio
 #define DIRQL_SEH_PIN_LOCALS
 #endif
 
+/* Each optimised __try is an error; a header's __try that nobody expands is none. */
+#if !defined(__OPTIMIZE__)
+#define DIRQL_SEH_UNOPTIMISED
+#elif defined(__cplusplus)
+#define DIRQL_SEH_UNOPTIMISED static_assert(false, DIRQL_SEH_REFUSAL);
+#else
+#define DIRQL_SEH_UNOPTIMISED _Static_assert(0, DIRQL_SEH_REFUSAL);
+#endif
+#define DIRQL_SEH_REFUSAL "a source that uses __try is compiled with -O0: give dirql_add_driver the word SEH"
+
 #define DIRQL_SEH_CLEANUP __attribute__((unused, cleanup(dirql_seh_abandon)))
 
 /* The kind of a frame is known only behind its body: a jump there and back fetches it before the body runs. */
@@ -130,6 +141,7 @@ DIRQL_SEH_API struct _EXCEPTION_POINTERS *dirql_seh_pointers(const void *functio
     if (DIRQL_SEH_STORAGE __builtin_setjmp(                                                                            \
             dirql_seh_enter(DIRQL_SEH_NEW_FRAME, __builtin_frame_address(0), dirql_seh_depth)) == 0) {                 \
         __label__ dirql_seh_fetch_kind, dirql_seh_body, dirql_seh_end;                                                 \
+        DIRQL_SEH_UNOPTIMISED                                                                                          \
         struct dirql_seh_frame *const dirql_seh_entered = dirql_seh_state()->chain;                                    \
         goto dirql_seh_fetch_kind;                                                                                     \
     dirql_seh_body: {                                                                                                  \
