@@ -87,6 +87,28 @@ constexpr BugCheckMeaning meanings[] = {
     {THREAD_TERMINATE_HELD_MUTEX, "a thread must not end while it owns a mutex", {"the thread", "the mutex", "", ""}},
 };
 
+struct RoutineRule {
+    std::uint32_t code;
+    std::uint64_t parameter1;
+};
+
+// What is checked when a routine of a driver has returned.
+constexpr RoutineRule routine_rules[] = {
+    {DRIVER_VERIFIER_DETECTED_VIOLATION, 0xC5},       // a critical or guarded region was left open
+    {DRIVER_VERIFIER_DETECTED_VIOLATION, 0xC6},       // by a fast I/O routine
+    {DRIVER_VERIFIER_DETECTED_VIOLATION, 0xFB},       // by a completion routine
+    {DRIVER_VERIFIER_DETECTED_VIOLATION, 0x0002001D}, // another IRQL
+    {DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00040003}, // a critical region, by a cancel routine
+    {DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00040009}, // a spin lock was kept
+    {DRIVER_VERIFIER_DETECTED_VIOLATION, 0x0004000A}, // the caller's spin lock was released
+    {DRIVER_VERIFIER_DETECTED_VIOLATION, 0x0004000E}, // a guarded region, by a cancel routine
+    {DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x225},     // a dispatch routine returned what is no status
+    {DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x226},     // neither completed the IRP nor returned STATUS_PENDING
+    {DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x228},     // a completion routine did not mark the IRP pending
+    {DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x23D},     // STATUS_PENDING, and the IRP was not marked
+    {DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x23E},     // the IRP was marked, and another status
+};
+
 static_assert(std::ranges::is_sorted(meanings, {}, &BugCheckMeaning::code), "searched by halving");
 
 } // namespace
@@ -94,6 +116,11 @@ static_assert(std::ranges::is_sorted(meanings, {}, &BugCheckMeaning::code), "sea
 const BugCheckMeaning* bug_check_meaning(std::uint32_t code) noexcept {
     const auto found = std::ranges::lower_bound(meanings, code, {}, &BugCheckMeaning::code);
     return found != std::end(meanings) && found->code == code ? &*found : nullptr;
+}
+
+bool is_routine_at_fault(std::uint32_t code, std::uint64_t parameter1) noexcept {
+    return std::ranges::any_of(
+        routine_rules, [&](const RoutineRule& rule) { return rule.code == code && rule.parameter1 == parameter1; });
 }
 
 } // namespace dirql::diag

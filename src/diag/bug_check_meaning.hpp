@@ -16,4 +16,8 @@ struct BugCheckMeaning {
 // Null for a code that is not in the table: nobody but drivers raises it here.
 [[nodiscard]] const BugCheckMeaning* bug_check_meaning(std::uint32_t code) noexcept;
 
+// Is parameter 2 the routine that broke the rule? Elsewhere an address of driver code is no accusation: it may be the
+// routine that somebody else forgot to take away, or a lock among a driver's variables.
+[[nodiscard]] bool is_routine_at_fault(std::uint32_t code, std::uint64_t parameter1) noexcept;
+
 } // namespace dirql::diag

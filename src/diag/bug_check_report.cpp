@@ -1,3 +1,4 @@
+#include "diag/blame.hpp"
 #include "diag/bug_check_meaning.hpp"
 #include "diag/irp_view.hpp"
 #include "diag/machine_view.hpp"
@@ -8,9 +9,6 @@
 #include "diag/unicode.hpp"
 #include "ke/nt_address.hpp"
 #include "ke/stop.hpp"
-
-#include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
@@ -67,57 +65,12 @@ private:
         if (detail != document) field("Concerns", detail.substr(detail.rfind('/') + 1));
     }
 
-    // Rules on what a routine left behind are checked after its return, when it is on no stack: parameter 2 names it, or
-    // the device whose dispatch routine it was. Of a DPC that waits it is the DPC. 0 for all other rules.
-    [[nodiscard]] std::uint64_t blamed_routine() const {
-        const auto& p = stop_.parameters;
-        if (stop_.code == DRIVER_VERIFIER_DETECTED_VIOLATION) return view_.image_at(p[1]) != nullptr ? p[1] : 0;
-        if (stop_.code == ATTEMPTED_SWITCH_FROM_DPC) return dpc_routine(p[1]);
-        if (stop_.code != DRIVER_VERIFIER_IOMANAGER_VIOLATION) return 0;
-        constexpr std::uint64_t irql_left_raised = 0x05;
-        constexpr std::array<std::uint64_t, 4> returned_wrongly = {0x225, 0x226, 0x23D, 0x23E};
-        if (p[0] == irql_left_raised) return dispatch_routine();
-        return std::ranges::find(returned_wrongly, p[0]) != returned_wrongly.end() ? p[1] : 0;
-    }
-
-    // What a driver left behind when it was unloaded, say.
-    [[nodiscard]] std::uint64_t routine_among_parameters() const {
-        const auto& p = stop_.parameters;
-        const auto found =
-            std::ranges::find_if(p, [&](std::uint64_t value) { return view_.image_at(value) != nullptr; });
-        return found == std::end(p) ? 0 : *found;
-    }
-
-    [[nodiscard]] std::uint64_t dpc_routine(std::uint64_t address) const {
-        const auto dpc = view_.object<KDPC>(address);
-        const auto routine = dpc ? reinterpret_cast<std::uint64_t>(dpc->DeferredRoutine) : 0;
-        return view_.image_at(routine) != nullptr ? routine : 0;
-    }
-
-    // Of the device in question, for the IRP in question, as long as the IRP still knows.
-    [[nodiscard]] std::uint64_t dispatch_routine() const {
-        const auto irp = copy_irp(view_, number(stop_.irp));
-        const auto device = view_.object<DEVICE_OBJECT>(number(stop_.device));
-        const auto driver = device ? view_.object<DRIVER_OBJECT>(number(device->DriverObject)) : std::nullopt;
-        if (!irp || !driver) return 0;
-        const auto mine = std::ranges::find(irp->locations, stop_.device, &IO_STACK_LOCATION::DeviceObject);
-        if (mine == irp->locations.end() || mine->MajorFunction > IRP_MJ_MAXIMUM_FUNCTION) return 0;
-        const auto routine = reinterpret_cast<std::uint64_t>(driver->MajorFunction[mine->MajorFunction]);
-        return view_.image_at(routine) != nullptr ? routine : 0;
-    }
-
     void circumstances() {
-        const std::size_t inner = innermost_driver_frame(view_, frames_);
-        const bool on_stack = inner < frames_.size();
-        const std::uint64_t blamed = blamed_routine();
-        const std::uint64_t routine = blamed == 0 && !on_stack ? routine_among_parameters() : blamed;
-        const std::uint64_t code = routine != 0 ? routine : on_stack ? frames_[inner] : 0;
-        const std::uint64_t device = device_in_question(code);
-        if (const Image* image = view_.image_at(code)) field("Driver", driver_line(*image, device));
-        if (code != 0)
-            field(routine != 0 ? "Routine" : "Where",
-                  view_.code_text(code, routine == 0 && is_return_address(view_, frames_, inner)));
-        if (device != 0) field("Device", view_.device_text(device));
+        const Blame blame = blame_for_stop(view_, frames_);
+        if (blame.image != nullptr) field("Driver", driver_line(*blame.image, blame.device));
+        if (blame.code != 0)
+            field(blame.is_routine ? "Routine" : "Where", view_.code_text(blame.code, blame.is_return_address));
+        if (blame.device != 0) field("Device", view_.device_text(blame.device));
         const ProcessorCopy* processor = find_processor();
         const bool in_dpc = processor != nullptr && processor->processor.in_dpc != 0;
         field("Processor",
@@ -126,30 +79,11 @@ private:
         field("Time", fmt::format("{} us", microseconds(view_.machine().now)));
     }
 
-    // Where the rule speaks of an IRP alone, it is the device whose driver the code belongs to, as the IRP still knows
-    // it. The innermost of them: locations of lower drivers come first.
-    [[nodiscard]] std::uint64_t device_in_question(std::uint64_t code) const {
-        if (stop_.device != nullptr) return number(stop_.device);
-        const auto irp = copy_irp(view_, number(stop_.irp));
-        const Image* image = view_.image_at(code);
-        if (!irp || image == nullptr) return 0;
-        const auto found = std::ranges::find_if(irp->locations, [&](const IO_STACK_LOCATION& location) {
-            return image_of_device(number(location.DeviceObject)) == image;
-        });
-        return found == irp->locations.end() ? 0 : number(found->DeviceObject);
-    }
-
-    // That of its driver's DriverEntry.
-    [[nodiscard]] const Image* image_of_device(std::uint64_t address) const {
-        const auto device = view_.object<DEVICE_OBJECT>(address);
-        const auto driver = device ? view_.object<DRIVER_OBJECT>(number(device->DriverObject)) : std::nullopt;
-        return driver ? view_.image_at(reinterpret_cast<std::uint64_t>(driver->DriverInit)) : nullptr;
-    }
-
     // The image, and its driver object where the request leads to it.
     [[nodiscard]] std::string driver_line(const Image& image, std::uint64_t device) const {
-        return image_of_device(device) == &image ? fmt::format("{} ({})", view_.driver_of_device(device), image.name)
-                                                 : image.name;
+        return view_.image_of_device(device) == &image
+                   ? fmt::format("{} ({})", view_.driver_of_device(device), image.name)
+                   : image.name;
     }
 
     [[nodiscard]] const ProcessorCopy* find_processor() const {

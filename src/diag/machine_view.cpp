@@ -111,6 +111,17 @@ const Image* MachineView::image_at(std::uint64_t address) const noexcept {
     return found == images_.end() ? nullptr : &*found;
 }
 
+const Image* MachineView::image_named(std::string_view name) const noexcept {
+    const auto found = std::ranges::find(images_, name, &Image::name);
+    return found == images_.end() ? nullptr : &*found;
+}
+
+const Image* MachineView::image_of_device(std::uint64_t address) const noexcept {
+    const auto device = object<DEVICE_OBJECT>(address);
+    const auto driver = device ? object<DRIVER_OBJECT>(number(device->DriverObject)) : std::nullopt;
+    return driver ? image_at(reinterpret_cast<std::uint64_t>(driver->DriverInit)) : nullptr;
+}
+
 bool MachineView::is_idle(const ThreadCopy& thread) const noexcept {
     return std::ranges::any_of(
         processors_, [&](const ProcessorCopy& each) { return number(each.processor.idle_thread) == thread.address; });

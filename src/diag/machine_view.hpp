@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace dirql::diag {
@@ -47,6 +48,9 @@ public:
     [[nodiscard]] const ThreadCopy* thread_at(std::uint64_t address) const noexcept;
     [[nodiscard]] const ProcessorCopy* processor_at(std::uint64_t address) const noexcept;
     [[nodiscard]] const Image* image_at(std::uint64_t address) const noexcept;
+    [[nodiscard]] const Image* image_named(std::string_view name) const noexcept;
+    // That of its driver's DriverEntry.
+    [[nodiscard]] const Image* image_of_device(std::uint64_t device) const noexcept;
     [[nodiscard]] bool is_idle(const ThreadCopy& thread) const noexcept;
 
     // Reads an object of the machine: null, misaligned and addresses outside of the machines' halves give nothing.

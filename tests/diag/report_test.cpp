@@ -1,6 +1,7 @@
 // The bug-check report.
 #include "catch.hpp"
 
+#include "diag/blame.hpp"
 #include "diag/report.hpp"
 #include "ke/nt_address.hpp"
 #include "ke/stop.hpp"
@@ -50,6 +51,13 @@ DRIVER_CODE void NTAPI CrashWithAddresses(void*) {
     asm volatile("" ::: "memory");
 }
 
+// A second driver: its code lies apart.
+#define FILTER_CODE __attribute__((section("filter_code"), noinline, used))
+extern "C" const char __start_filter_code[];
+extern "C" const char __stop_filter_code[];
+
+FILTER_CODE void NTAPI FilterCompletion(void*) { asm volatile("" ::: "memory"); }
+
 namespace {
 
 struct World {
@@ -69,6 +77,9 @@ struct World {
         names.exports = {{number(&complete_request), "IofCompleteRequest"}, {number(&KeBugCheckEx), "KeBugCheckEx"}};
         names.devices = {{number(echo_device), "\\Device\\Echo"}};
         echo->DriverInit = reinterpret_cast<PDRIVER_INITIALIZE>(number(&EchoDispatch));
+        filter->DriverInit = reinterpret_cast<PDRIVER_INITIALIZE>(number(&FilterCompletion));
+        (void)ke::add_code_range(*machine,
+                                 {number(__start_filter_code), number(__stop_filter_code), "filter.so", nullptr});
         KeMachine::send(irp, filter_devices[1], IRP_MJ_DEVICE_CONTROL, 0x222000,
                         SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR | SL_INVOKE_ON_CANCEL);
         KeMachine::send(irp, echo_device, IRP_MJ_DEVICE_CONTROL, 0x222000, SL_PENDING_RETURNED);
@@ -84,6 +95,17 @@ struct World {
         REQUIRE(machine->stop.kind == ke::StopKind::bug_check);
     }
 };
+
+// The stop of another rule than the one that was broken, on the same stack: that of echo.
+ke::Stop& stop_of_rule(World& world, std::uint32_t code, std::uint64_t parameter1, std::uint64_t parameter2) {
+    world.complete_twice();
+    ke::Stop& stop = world.machine->stop;
+    stop.code = code;
+    stop.parameters[0] = parameter1;
+    stop.parameters[1] = parameter2;
+    stop.device = nullptr;
+    return stop;
+}
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -199,6 +221,60 @@ TEST_CASE("a dispatch routine that returned at another IRQL is found by its devi
     CHECK(contains(world.report(), "Routine    echo.so+0x200 EchoDispatch (echo.c:2)\n"));
     world.irp->Type = 0; // freed meanwhile: the stack is all there is
     CHECK(contains(world.report(), "Where      echo.so+0x100 EchoCompletion (echo.c:1)\n"));
+}
+
+TEST_CASE("of two drivers, the one whose routine broke the rule is to blame, whoever is on the stack") {
+    World world;
+    SECTION("a completion routine that did not mark the IRP pending") {
+        stop_of_rule(world, DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x228, number(&FilterCompletion));
+    }
+    SECTION("a routine that kept a spin lock") {
+        stop_of_rule(world, DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00040009, number(&FilterCompletion));
+    }
+    SECTION("a routine that left a region open") {
+        stop_of_rule(world, DRIVER_VERIFIER_DETECTED_VIOLATION, 0xFB, number(&FilterCompletion));
+    }
+    const std::string text = world.report();
+    INFO(text);
+    CHECK(contains(text, "\nDriver     \\Driver\\filter (filter.so)\n"));
+    CHECK(contains(text, "\nRoutine    filter.so+0x"));
+    CHECK(contains(text, "\nDevice     \\Driver\\filter device#2\n"));
+    CHECK(diag::blamed_driver(*world.machine, world.names) == "filter.so");
+}
+
+TEST_CASE("an address among the parameters that is no routine at fault accuses nobody") {
+    World world;
+    SECTION("a fast mutex among the filter's variables, which echo released") {
+        stop_of_rule(world, DRIVER_VERIFIER_DETECTED_VIOLATION, 0x1007, number(&FilterCompletion));
+    }
+    SECTION("the filter's cancel routine, in an IRP that echo sent on") {
+        stop_of_rule(world, DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x203, number(&FilterCompletion));
+    }
+    CHECK(contains(world.report(), "\nWhere      echo.so+0x100 EchoCompletion (echo.c:1)\n"));
+    CHECK(diag::blamed_driver(*world.machine, world.names) == "echo.so");
+}
+
+TEST_CASE("a driver that nothing but its device or its name tells") {
+    World world;
+    SECTION("a dispatch routine that returned at another IRQL, its IRP gone meanwhile") {
+        ke::Stop& stop = stop_of_rule(world, DRIVER_VERIFIER_IOMANAGER_VIOLATION, 5, number(world.filter_devices[1]));
+        stop.device = world.filter_devices[1];
+        world.irp->Type = 0;
+    }
+    SECTION("pool left behind") {
+        ke::Stop& stop = stop_of_rule(world, DRIVER_VERIFIER_DETECTED_VIOLATION, 0x62, 0);
+        std::strcpy(stop.text, "filter.so");
+    }
+    SECTION("no code of a driver anywhere") {
+        ke::Stop& stop = stop_of_rule(world, MANUALLY_INITIATED_CRASH, 0, 0);
+        stop.frame_count = 0;
+        stop.device = world.filter_devices[1];
+    }
+    const std::string text = world.report();
+    INFO(text);
+    CHECK(contains(text, "filter.so"));
+    CHECK_FALSE(contains(text, "\nWhere"));
+    CHECK(diag::blamed_driver(*world.machine, world.names) == "filter.so");
 }
 
 TEST_CASE("a DPC that waits is blamed, not the thread that it interrupted") {
