@@ -15,6 +15,11 @@ namespace dirql::diag {
            kind == EventKind::service_exit || kind == EventKind::callout_exit;
 }
 
+// An IRP's: its memory may have been another IRP's before.
+[[nodiscard]] constexpr bool begins_life(EventKind kind) noexcept {
+    return kind == EventKind::irp_allocated || kind == EventKind::irp_initialized || kind == EventKind::irp_reused;
+}
+
 // The kind that begins what this one ends.
 [[nodiscard]] constexpr EventKind beginning_of(EventKind end) noexcept {
     switch (end) {

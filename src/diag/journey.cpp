@@ -123,8 +123,15 @@ private:
             page_.wrapped(
                 fmt::format("Control code 0x{:X}: {}", first_call_->code, control_code_text(first_call_->code)), 0);
         }
+        if (begins_earlier()) page_.line(dropped_text(all_));
         page_.line("");
         page_.line(fmt::format("{:>11}  {:<14}  {}", "time, us", "IRQL", "what happens"));
+    }
+
+    // May the IRP have been on its way before the first event that is kept?
+    [[nodiscard]] bool begins_earlier() const {
+        const auto first = std::ranges::find(all_, irp_, &Record::irp);
+        return all_.dropped != 0 && (first == all_.end() || !begins_life(first->kind));
     }
 
     // Calls of the journey that are under way around this one.

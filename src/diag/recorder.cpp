@@ -32,10 +32,6 @@ std::string_view sort_of(const Event& event) noexcept {
     }
 }
 
-bool begins_life(EventKind kind) noexcept {
-    return kind == EventKind::irp_allocated || kind == EventKind::irp_initialized || kind == EventKind::irp_reused;
-}
-
 // Does this record end that call? Its IRP and device may be gone by now: they are only compared.
 bool ends(const Event& end, const Event& begin) noexcept {
     if (beginning_of(end.kind) != begin.kind) return false;
@@ -132,7 +128,7 @@ void Recorder::end_call(const Event& event, Record& record) {
 
 void Recorder::append(Record record) {
     if (records_.size() >= capacity_) {
-        ++dropped_;
+        ++records_.dropped;
         with_functions_ -= std::min<std::size_t>(with_functions_, 1);
         records_.pop_front();
     }
@@ -168,7 +164,7 @@ void Recorder::record(const Event& event, const Origin& origin) {
 
 void Recorder::clear() noexcept {
     records_.clear();
-    dropped_ = 0;
+    records_.dropped = 0;
     with_functions_ = 0;
 }
 

@@ -41,7 +41,10 @@ struct Record {
     std::string_view function = {}; // the routine's name, once it has been looked up and where the image tells it
 };
 
-using Records = std::deque<Record>;
+// Newest last.
+struct Records : std::deque<Record> {
+    std::uint64_t dropped = 0; // earlier ones, which had to make room
+};
 
 // What the recording door finds out about an event, beyond its fields.
 struct Origin {
@@ -62,8 +65,7 @@ public:
 
     void record(const Event& event, const Origin& origin);
     [[nodiscard]] const Records& records() const noexcept { return records_; }
-    // Events that had to make room.
-    [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+    [[nodiscard]] std::uint64_t dropped() const noexcept { return records_.dropped; }
     // Forgets the events; names and numbers go on.
     void clear() noexcept;
 
@@ -109,7 +111,6 @@ private:
     void append(Record record);
 
     std::size_t capacity_;
-    std::uint64_t dropped_ = 0;
     std::size_t with_functions_ = 0; // the first records, whose functions have been looked up
     Records records_;
     std::unordered_set<std::string> kept_;

@@ -134,6 +134,12 @@ std::string flow_text(const Moment& moment) {
 
 std::string microseconds(std::uint64_t ns) { return fmt::format("{}.{:03}", ns / 1000, ns % 1000); }
 
+std::string dropped_text(const Records& records) {
+    if (records.dropped == 0) return {};
+    const bool one = records.dropped == 1;
+    return fmt::format("({} earlier event{} dropped: too many to keep)", records.dropped, one ? " was" : "s were");
+}
+
 std::string routine_text(const Record& record) {
     if (record.image.empty()) return {};
     if (record.image == kernel_image) return std::string(kernel_image);
@@ -157,7 +163,8 @@ std::string to_text(const Record& record) {
 }
 
 std::string to_text(const Records& records) {
-    std::string text;
+    std::string text = dropped_text(records);
+    if (!text.empty()) text += '\n';
     for (const Record& record : records) {
         text += to_text(record);
         text += '\n';

@@ -13,9 +13,11 @@ namespace dirql::diag {
 
 // Without a newline.
 [[nodiscard]] std::string to_text(const Record& record);
-// A newline after each.
+// A newline after each. Begins with dropped_text, where there is one.
 [[nodiscard]] std::string to_text(const Records& records);
 
+// "(12 earlier events were dropped: too many to keep)"; empty when these are all.
+[[nodiscard]] std::string dropped_text(const Records& records);
 // "1.250": microseconds, to the nanosecond.
 [[nodiscard]] std::string microseconds(std::uint64_t ns);
 // "echo!EchoDpc", or "echo+0x1240" where the name is not known; "nt" for the kernel's own.

@@ -215,6 +215,19 @@ TEST_CASE("an IRP that the trace does not know") {
     CHECK(contains(journey(m.recorder.records(), 7), "irp#7 does not occur in this trace."));
 }
 
+TEST_CASE("a journey whose beginning may be lost says so") {
+    Recorder recorder(4);
+    recorder.record({.kind = EventKind::irp_allocated, .irp = at(1)}, {});
+    for (int i = 0; i < 2; ++i) recorder.record({.kind = EventKind::irp_call, .irp = at(1), .object = at(2)}, {});
+    recorder.record({.kind = EventKind::irp_allocated, .irp = at(3)}, {});
+    CHECK(journey(recorder.records(), 1).find("dropped") == std::string::npos);
+    recorder.record({.kind = EventKind::irp_call, .irp = at(3), .object = at(2)}, {});
+    const std::string lost = "\n(1 earlier event was dropped: too many to keep)\n";
+    CHECK(journey(recorder.records(), 1).find(lost) != std::string::npos);
+    CHECK(journey(recorder.records(), 7).find(lost) != std::string::npos); // not known: it may have been before
+    CHECK(journey(recorder.records(), 2).find("dropped") == std::string::npos);
+}
+
 TEST_CASE("finding an IRP by its function") {
     Stack m;
     pended(m);

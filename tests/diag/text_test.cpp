@@ -122,3 +122,15 @@ TEST_CASE("drivers, levels, tags") {
     machine({.kind = EventKind::pool_allocated, .object = at(9), .code = 0x6F686345, .value = 64});
     CHECK(what(machine) == "pool        pool#1 Echo 64 bytes");
 }
+
+TEST_CASE("a log that lacks its beginning says so first") {
+    Recorder recorder(2);
+    for (std::uint64_t i = 0; i < 2; ++i) recorder.record({.kind = EventKind::irp_allocated, .irp = at(i + 1)}, {});
+    CHECK(to_text(recorder.records()).find("dropped") == std::string::npos);
+    recorder.record({.kind = EventKind::irp_allocated, .irp = at(3)}, {});
+    CHECK(to_text(recorder.records()).starts_with("(1 earlier event was dropped: too many to keep)\n      0.000 us  "));
+    recorder.record({.kind = EventKind::irp_allocated, .irp = at(4)}, {});
+    CHECK(to_text(recorder.records()).starts_with("(2 earlier events were dropped: too many to keep)\n"));
+    recorder.clear();
+    CHECK(to_text(recorder.records()).empty());
+}
