@@ -3,6 +3,7 @@
 #include "cli/cc_compile_commands.hpp"
 #include "cli/cc_plugin_check.hpp"
 #include "cli/cc_scratch.hpp"
+#include "cli/print.hpp"
 
 #include <fmt/format.h>
 
@@ -17,10 +18,10 @@ namespace dirql::cli {
 
 namespace {
 
-void say(std::string_view text) {
+void say_lines(std::string_view text) {
     while (!text.empty()) {
         const auto line = text.substr(0, text.find('\n'));
-        fmt::print(stderr, "dirql cc: {}\n", line);
+        say("dirql cc", line);
         text.remove_prefix(std::min(line.size() + 1, text.size()));
     }
 }
@@ -83,7 +84,7 @@ Outcome<void> Build::plan(std::size_t index) {
 }
 
 void Build::show(const Words& command) const {
-    if (options_.verbose) fmt::print(stderr, "{}\n", fmt::join(command, " "));
+    if (options_.verbose) print_to(stderr, "{}\n", fmt::join(command, " "));
 }
 
 Outcome<void> Build::compile() {
@@ -92,7 +93,7 @@ Outcome<void> Build::compile() {
     const auto report = [&](std::size_t index, const Finished& finished) {
         std::fputs(finished.output.c_str(), stderr);
         if (finished.status > 128)
-            say(fmt::format("{} was ended by signal {}", commands_[index].front(), finished.status - 128));
+            say_lines(fmt::format("{} was ended by signal {}", commands_[index].front(), finished.status - 128));
         failed = failed || finished.status != 0;
     };
     const unsigned processors = std::max(std::thread::hardware_concurrency(), 1u);
@@ -126,17 +127,17 @@ Outcome<void> build(const CcOptions& options) {
 int cc_command(Arguments arguments) {
     const auto options = parse_cc_options(arguments);
     if (!options) {
-        say(options.error().text);
+        say_lines(options.error().text);
         return options.error().status;
     }
     if (options.value().help) {
         std::fputs(cc_help, stdout);
         return exit_fine;
     }
-    for (const auto& note : options.value().notes) say(note);
+    for (const auto& note : options.value().notes) say_lines(note);
     const auto built = build(options.value());
     if (built) return exit_fine;
-    say(built.error().text);
+    say_lines(built.error().text);
     return built.error().status;
 }
 

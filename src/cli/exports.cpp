@@ -1,6 +1,7 @@
 // `dirql exports`: what a driver can use, as the export table has it.
 #include "cli/commands.hpp"
 #include "cli/outcome.hpp"
+#include "cli/print.hpp"
 
 #include "ldr/exports.hpp"
 
@@ -40,9 +41,9 @@ bool matches(std::string_view name, std::string_view pattern) {
     return name == pattern;
 }
 
-void print(const ldr::Export& entry) {
-    fmt::print("{}\t{}\t{}\t{}..{}\t{}\t{}\n", entry.name, kind_name(entry.kind), entry.image, entry.irql_min,
-               entry.irql_max, entry.state == ldr::ExportState::full ? "full" : "partial", entry.note);
+void print_line(const ldr::Export& entry) {
+    print_to(stdout, "{}\t{}\t{}\t{}..{}\t{}\t{}\n", entry.name, kind_name(entry.kind), entry.image, entry.irql_min,
+             entry.irql_max, entry.state == ldr::ExportState::full ? "full" : "partial", entry.note);
 }
 
 // False when nothing in the table matches.
@@ -50,7 +51,7 @@ bool print_matching(std::string_view pattern) {
     bool any = false;
     for (const auto& entry : ldr::exports()) {
         if (!matches(entry.name, pattern)) continue;
-        print(entry);
+        print_line(entry);
         any = true;
     }
     return any;
@@ -67,11 +68,11 @@ int exports_command(Arguments arguments) {
     if (arguments.empty()) print_matching("*");
     for (const auto pattern : arguments) {
         if (pattern.starts_with('-')) {
-            fmt::print(stderr, "dirql exports: unknown option '{}'\n", pattern);
+            say("dirql exports", fmt::format("unknown option '{}'", pattern));
             return exit_usage;
         }
         if (print_matching(pattern)) continue;
-        fmt::print(stderr, "dirql exports: {}: not in the table\n", pattern);
+        say("dirql exports", fmt::format("{}: not in the table", pattern));
         status = exit_load_failure;
     }
     return status;

@@ -1,4 +1,5 @@
 // `dirql run`: drivers in a machine, and requests to them.
+#include "cli/print.hpp"
 #include "cli/run_options.hpp"
 #include "cli/run_output.hpp"
 #include "cli/run_requests.hpp"
@@ -18,7 +19,7 @@ namespace dirql::cli {
 
 namespace {
 
-void say(std::string_view text) { fmt::print(stderr, "dirql run: {}\n", text); }
+void say_line(std::string_view text) { say("dirql run", text); }
 
 MachineOptions machine_options(const RunOptions& options, Transcript& transcript) {
     MachineOptions machine;
@@ -60,7 +61,7 @@ public:
 private:
     void remark(std::string_view text) {
         transcript_.end_line();
-        say(text);
+        say_line(text);
     }
 
     int load() {
@@ -117,7 +118,7 @@ private:
 
     int report() {
         std::fflush(stdout);
-        fmt::print(stderr, "{}", machine_.outcome().report);
+        write(stderr, machine_.outcome().report);
         return machine_.outcome().is_stall() ? exit_stall : exit_bug_check;
     }
 
@@ -133,9 +134,10 @@ Outcome<int> run(const RunOptions& options) {
     Transcript transcript;
     Session session(options, transcript);
     const int status = session.live();
-    if (trace) {
-        BOOST_OUTCOME_TRYV(trace->write(session.trace_text()));
-    }
+    if (!trace) return status;
+    const auto written = trace->write(session.trace_text());
+    if (written || status == exit_fine) return written ? Outcome<int>(status) : written.error();
+    say_line(written.error().text); // how the run ended is what matters more
     return status;
 }
 
@@ -146,7 +148,7 @@ Outcome<int> run_or_fail(const RunOptions& options) {
     } catch (const std::bad_alloc&) {
         return Failure{exit_load_failure, "there is not enough memory for the machine and its threads"};
     } catch (const BadResult& error) {
-        return Failure{exit_bug_check, fmt::format("no machine can be made: {}", error.what())};
+        return Failure{exit_load_failure, fmt::format("no machine can be made: {}", error.what())};
     } catch (const std::system_error& error) {
         return Failure{exit_load_failure, fmt::format("no machine can be made: {}", error.what())};
     }
@@ -157,7 +159,7 @@ Outcome<int> run_or_fail(const RunOptions& options) {
 int run_command(Arguments arguments) {
     const auto options = parse_run_options(arguments);
     if (!options) {
-        say(options.error().text);
+        say_line(options.error().text);
         return options.error().status;
     }
     if (options.value().help) {
@@ -166,7 +168,7 @@ int run_command(Arguments arguments) {
     }
     const auto status = run_or_fail(options.value());
     if (status) return status.value();
-    say(status.error().text);
+    say_line(status.error().text);
     return status.error().status;
 }
 

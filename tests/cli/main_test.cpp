@@ -3,6 +3,7 @@
 #include "tool.hpp"
 
 using cli_test::dirql;
+using cli_test::dirql_redirected;
 using cli_test::Workplace;
 
 TEST_CASE("help and version go to stdout") {
@@ -44,4 +45,33 @@ TEST_CASE("exports are listed with what is known of each") {
     CHECK(absent.status == 5);
     CHECK(absent.err == "dirql exports: IoNoSuchFunction: not in the table\n");
     CHECK(dirql(place, {"exports", "--csv"}).status == 2);
+}
+
+TEST_CASE("output that cannot be written is told, with exit status 2") {
+    const Workplace place;
+    const std::string line = "dirql: stdout: not all of the output could be written\n";
+    for (const auto* stdout_without_room : {">/dev/full", ">&-"}) {
+        for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+                 {"--help"}, {"--version"}, {"exports"}, {"exports", "IofCompleteRequest"}, {"cc", "--help"}}) {
+            CAPTURE(words, stdout_without_room);
+            const auto result = dirql_redirected(place, words, stdout_without_room);
+            CHECK(result.status == 2);
+            CHECK(result.err == line);
+        }
+    }
+    const auto absent = dirql_redirected(place, {"exports", "IoNoSuchFunction", "IofCompleteRequest"}, ">/dev/full");
+    CHECK(absent.status == 5); // what went wrong first
+    CHECK(absent.err == "dirql exports: IoNoSuchFunction: not in the table\n" + line);
+}
+
+TEST_CASE("a message that cannot be written changes no exit status, and lands in no file") {
+    const Workplace place;
+    for (const auto* stderr_without_room : {"2>/dev/full", "2>&-"}) {
+        CHECK(dirql_redirected(place, {}, stderr_without_room).status == 2);
+        CHECK(dirql_redirected(place, {"cc", "nosuch.c"}, stderr_without_room).status == 2);
+        CHECK(dirql_redirected(place, {"exports", "IoNoSuchFunction"}, stderr_without_room).status == 5);
+    }
+    place.write("text.so", "not a driver\n");
+    CHECK(dirql_redirected(place, {"run", "text.so", "--trace", "trace"}, "2>&-").status == 5);
+    CHECK(place.read("trace").find("dirql") == std::string::npos);
 }

@@ -4,6 +4,7 @@
 
 using cli_test::compilers;
 using cli_test::dirql;
+using cli_test::dirql_redirected;
 using cli_test::ToolResult;
 using cli_test::Workplace;
 
@@ -253,6 +254,28 @@ TEST_CASE("the trace is written however the run ends") {
     const auto to_stdout = run(place, PLUG_IN_subject, {"--trace=-", "--ioctl", "Subject", "0x222000", "01"});
     CHECK(has(to_stdout.out, "\nsubject: unloading \\Device\\Subject\n")); // the trace follows what the run printed
     CHECK(has(to_stdout.out, "IRP_MJ_DEVICE_CONTROL"));
+}
+
+TEST_CASE("output that cannot be written hides nothing that is worse") {
+    const Workplace place;
+    const std::vector<std::string> fine{"run", PLUG_IN_subject, "--ioctl", "Subject", "0x222000", "01"};
+    const std::vector<std::string> crash{"run", PLUG_IN_subject, "--ioctl", "Subject", "0x222008", "01"};
+    const auto traced = [](std::vector<std::string> words) {
+        words.insert(words.end(), {"--trace", "/dev/full"});
+        return words;
+    };
+    const std::string no_trace = "dirql run: --trace /dev/full: cannot be written: No space left on device\n";
+    const auto lost_trace = dirql(place, traced(fine));
+    CHECK(lost_trace.status == 2);
+    CHECK(lost_trace.err == no_trace);
+    const auto crashed = dirql(place, traced(crash));
+    CHECK(crashed.status == 3);
+    CHECK(crashed.err.find("*** STOP: 0x00000044 MULTIPLE_IRP_COMPLETE_REQUESTS (0x") == 0);
+    CHECK(crashed.err.ends_with(no_trace));
+
+    CHECK(dirql_redirected(place, fine, ">/dev/full").status == 2);
+    CHECK(dirql_redirected(place, crash, ">/dev/full").status == 3);
+    CHECK(dirql_redirected(place, crash, "2>/dev/full").status == 3);
 }
 
 TEST_CASE("a command line that cannot be is one line, with exit status 2, before anything runs") {

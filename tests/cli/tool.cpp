@@ -37,6 +37,19 @@ std::string sorted_lines(const std::string& text) {
     return joined;
 }
 
+ToolResult execute(const Workplace& place, const std::vector<std::string>& words,
+                   const std::vector<std::string>& environment, const std::string& redirections) {
+    const Workplace streams; // beside the workplace, which tests look through
+    std::string line = "cd " + shell_word(place.path().string()) + " && exec env -u CC -u CXX -u DIRQL_INCLUDE";
+    for (const auto& setting : environment) line += ' ' + shell_word(setting);
+    for (const auto& word : words) line += ' ' + shell_word(word);
+    const auto out = streams.path() / "out";
+    const auto err = streams.path() / "err";
+    line += " >" + shell_word(out.string()) + " 2>" + shell_word(err.string()) + " </dev/null " + redirections;
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content_of(out), content_of(err)};
+}
+
 } // namespace
 
 Workplace::Workplace() {
@@ -66,20 +79,17 @@ void Workplace::make_executable(const std::string& name) const {
 
 ToolResult run(const Workplace& place, const std::vector<std::string>& words,
                const std::vector<std::string>& environment) {
-    const Workplace streams; // beside the workplace, which tests look through
-    std::string line = "cd " + shell_word(place.path().string()) + " && exec env -u CC -u CXX -u DIRQL_INCLUDE";
-    for (const auto& setting : environment) line += ' ' + shell_word(setting);
-    for (const auto& word : words) line += ' ' + shell_word(word);
-    const auto out = streams.path() / "out";
-    const auto err = streams.path() / "err";
-    line += " >" + shell_word(out.string()) + " 2>" + shell_word(err.string()) + " </dev/null";
-    const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), content_of(out), content_of(err)};
+    return execute(place, words, environment, {});
 }
 
 ToolResult dirql(const Workplace& place, std::vector<std::string> words, const std::vector<std::string>& environment) {
     words.insert(words.begin(), DIRQL_TOOL);
     return run(place, words, environment);
+}
+
+ToolResult dirql_redirected(const Workplace& place, std::vector<std::string> words, const std::string& redirections) {
+    words.insert(words.begin(), DIRQL_TOOL);
+    return execute(place, words, {}, redirections);
 }
 
 std::vector<std::string> compilers() {

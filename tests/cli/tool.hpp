@@ -40,6 +40,9 @@ ToolResult run(const Workplace& place, const std::vector<std::string>& words,
 ToolResult dirql(const Workplace& place, std::vector<std::string> words,
                  const std::vector<std::string>& environment = {});
 
+// The same with streams of its own, in the shell's words: `>/dev/full`, `2>&-`.
+ToolResult dirql_redirected(const Workplace& place, std::vector<std::string> words, const std::string& redirections);
+
 // Those of gcc and clang that are installed.
 std::vector<std::string> compilers();
 
