@@ -38,7 +38,7 @@ struct MachineOptions {
     /// The same without the time in which all processors rest: work that wakes itself forever ends in a stall.
     std::chrono::nanoseconds busy_budget = std::chrono::minutes(1);
     /// Host CPU time that driver code without preemption points may take.
-    std::chrono::nanoseconds wall_clock_budget = std::chrono::seconds(10);
+    std::chrono::nanoseconds cpu_budget = std::chrono::seconds(10);
     /// Told of debug output as it comes; Machine::debug_output keeps it in any case.
     std::function<void(std::string_view)> on_debug_output = nullptr;
 };

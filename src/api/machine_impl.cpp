@@ -28,7 +28,7 @@ ke::MachineOptions kernel_options(const MachineOptions& options) {
     kernel.callout_budget = static_cast<std::uint64_t>(options.callout_budget.count());
     kernel.run_budget = static_cast<std::uint64_t>(options.run_budget.count());
     kernel.busy_budget = static_cast<std::uint64_t>(options.busy_budget.count());
-    kernel.wall_clock_budget = static_cast<std::uint64_t>(options.wall_clock_budget.count());
+    kernel.cpu_budget = static_cast<std::uint64_t>(options.cpu_budget.count());
     return kernel;
 }
 

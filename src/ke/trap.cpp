@@ -230,7 +230,7 @@ const char* host_code_at(const Processor& processor, std::uint64_t address) noex
     return nullptr;
 }
 
-// The wall clock's last resort against driver code that passes no preemption point.
+// The last resort against driver code that passes no preemption point.
 void on_no_progress(void* data, bool tell_of_host) noexcept {
     auto& context = *static_cast<ucontext_t*>(data);
     Processor* processor = current_processor();
@@ -243,14 +243,14 @@ void on_no_progress(void* data, bool tell_of_host) noexcept {
     leave_for_bug_check(*processor, context,
                         {DPC_WATCHDOG_VIOLATION,
                          {processor->in_dpc != 0 ? 0u : 1u, 0, 0, 0},
-                         {.rule = "driver code without preemption points ran longer than the wall-clock budget"},
+                         {.rule = "driver code without preemption points used up its budget of CPU time"},
                          !raised});
 }
 
 } // namespace
 
 ArmedTraps::ArmedTraps(Machine& machine) noexcept {
-    arm_signals({on_fault, on_no_progress}, machine.options.wall_clock_budget);
+    arm_signals({on_fault, on_no_progress}, machine.options.cpu_budget);
 }
 ArmedTraps::~ArmedTraps() { disarm_signals(); }
 

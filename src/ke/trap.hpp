@@ -15,7 +15,7 @@
 
 namespace dirql::ke {
 
-// Signal handlers, the alternate stack and the wall-clock timer are armed while one of these lives on the host thread.
+// Signal handlers, the alternate stack and the CPU-time watch are armed while one of these lives on the host thread.
 class ArmedTraps {
 public:
     explicit ArmedTraps(Machine& machine) noexcept;

@@ -206,7 +206,7 @@ TEST_CASE("application code that does not come back is told of as the host's, an
     const int standard_error = dup(STDERR_FILENO);
     Host host;
     MachineOptions options;
-    options.wall_clock_budget = std::chrono::milliseconds(20);
+    options.cpu_budget = std::chrono::milliseconds(20);
     Machine machine(host, options);
     dup2(ends[1], STDERR_FILENO);
     const Outcome outcome = machine.run([&](Process&) {

@@ -13,7 +13,7 @@ namespace {
 MachineOptions short_budgets() {
     MachineOptions options;
     options.callout_budget = 20ms;
-    options.wall_clock_budget = 200ms;
+    options.cpu_budget = 200ms;
     return options;
 }
 
