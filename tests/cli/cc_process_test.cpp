@@ -4,8 +4,8 @@
 #include "cli/cc_scratch.hpp"
 #include "tool.hpp"
 
-#include <chrono>
 #include <cstdlib>
+#include <fstream>
 
 #include <unistd.h>
 
@@ -17,6 +17,22 @@ std::string output_of(const Words& command) {
     const cli_test::Workplace place;
     const InterruptGuard guard;
     return run_program(command, place.path().string()).value().output;
+}
+
+// What a script has written its number to, in its workplace. One that has ended may still await its parent's notice.
+bool runs(const cli_test::Workplace& place, const std::string& file) {
+    const std::string number = place.read(file).substr(0, place.read(file).find('\n'));
+    REQUIRE(!number.empty());
+    std::ifstream status("/proc/" + number + "/stat");
+    std::string word;
+    for (int i = 0; i < 3; ++i) status >> word; // number, (name), state
+    return status && word != "Z" && word != "X";
+}
+
+// Signals take a moment to arrive.
+bool ends_soon(const cli_test::Workplace& place, const std::string& file) {
+    for (int i = 0; i < 500 && runs(place, file); ++i) ::usleep(10'000);
+    return !runs(place, file);
 }
 
 Words shell(std::string script) { return {"sh", "-c", std::move(script)}; }
@@ -68,23 +84,28 @@ TEST_CASE("no more than the given number run at once") {
 TEST_CASE("a program that is not there is named, and nothing is left running") {
     const cli_test::Workplace place;
     const InterruptGuard guard;
-    const std::vector<Words> commands{shell("sleep 60"), {"no-such-compiler", "-v"}};
-    const auto begin = std::chrono::steady_clock::now();
+    const std::string child = place.path().string() + "/child";
+    const std::vector<Words> commands{shell("echo $$ >" + child + "; sleep 60"),
+                                      shell("until [ -s " + child + " ]; do sleep 0.01; done"), // the next waits for it
+                                      {"no-such-compiler", "-v"}};
     const auto result = run_programs(commands, 2, place.path().string(), [](std::size_t, const Finished&) {});
     REQUIRE_FALSE(result);
     CHECK(result.error().status == exit_usage);
     CHECK(result.error().text == "no-such-compiler cannot be run: No such file or directory");
-    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(30));
+    CHECK(ends_soon(place, "child"));
 }
 
 TEST_CASE("an interrupt stops children with all they have started") {
     const cli_test::Workplace place;
     const InterruptGuard guard;
-    const auto script =
-        "(sleep 60; touch " + place.path().string() + "/late) & kill -TERM " + std::to_string(::getpid()) + "; wait";
+    const auto script = "cd " + place.path().string() +
+                        "; echo $$ >child; sleep 60 & echo $! >grandchild; kill -TERM " + std::to_string(::getpid()) +
+                        "; wait";
     const std::vector<Words> commands{shell(script)};
     const auto result = run_programs(commands, 1, place.path().string(), [](std::size_t, const Finished&) {});
     CHECK_FALSE(result);
+    CHECK(ends_soon(place, "child"));
+    CHECK(ends_soon(place, "grandchild"));
     CHECK(interrupted());
     const sigset_t signals = [] {
         sigset_t set;
