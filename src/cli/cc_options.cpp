@@ -210,7 +210,7 @@ private:
         const auto known = std::find_if(extensions.begin(), extensions.end(),
                                         [&](const Extension& entry) { return entry.suffix == suffix; });
         const auto path = real_file(word);
-        if (!path) return usage_error(fmt::format("{}: no such file", word));
+        if (!path) return usage_error(fmt::format("{}: {}", word, is_directory(word) ? "a directory" : "no such file"));
         if (!forced_ && known == extensions.end())
             return usage_error(fmt::format("{}: not a C or C++ source (.c .cpp .cc .cxx)", word));
         options_.sources.push_back({*path, forced_ ? *forced_ : known->language});
@@ -223,9 +223,12 @@ private:
         if (std::filesystem::is_regular_file(name, error)) return std::string(name);
         return directories_.find("", name);
     }
-    std::string real_directory(const std::string& name) {
+    static bool is_directory(std::string_view name) {
         std::error_code error;
-        if (std::filesystem::is_directory(name, error)) return name;
+        return std::filesystem::is_directory(name, error);
+    }
+    std::string real_directory(const std::string& name) {
+        if (is_directory(name)) return name;
         return directories_.find_directory("", name).value_or(name);
     }
 

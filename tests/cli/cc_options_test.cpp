@@ -128,7 +128,7 @@ TEST_CASE("one clear line for each misuse") {
     CHECK(error_of({"--frobnicate", "a.c"}) == "unknown option '--frobnicate' (dirql cc --help lists them)");
     CHECK(error_of({"--preempt", "a.c"}) == "unknown option '--preempt' (dirql cc --help lists them)");
     CHECK(error_of({"nothing.c"}) == "nothing.c: no such file");
-    CHECK(error_of({"dir with blank"}) == "dir with blank: no such file");
+    CHECK(error_of({"dir with blank"}) == "dir with blank: a directory");
     CHECK(error_of({"a.c", "-o"}) == "-o needs an argument");
     CHECK(error_of({"a.c", "-I"}) == "-I needs an argument");
     CHECK(error_of({"a.c", "--compiler"}) == "--compiler needs an argument");
