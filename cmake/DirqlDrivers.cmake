@@ -30,21 +30,38 @@ function(_dirql_read_flags)
     endforeach()
 endfunction()
 
+# Sets `result` to the compiler's own headers, which -nostdinc leaves out with the host's. An option: as an include
+# directory CMake would leave it out too, for the compiler knows it.
+function(_dirql_builtin_headers result language)
+    set(${result} "" PARENT_SCOPE)
+    if(CMAKE_${language}_COMPILER)
+        execute_process(
+            COMMAND "${CMAKE_${language}_COMPILER}" -print-file-name=include
+            OUTPUT_VARIABLE directory
+            OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY
+        )
+        set(${result} "SHELL:-isystem \"${directory}\"" PARENT_SCOPE)
+    endif()
+endfunction()
+
 # dirql::driver_options: what driver code is compiled with, for a target that dirql_add_driver does not make.
 function(_dirql_make_driver_options)
-    foreach(section IN ITEMS define compile compile-c compile-cxx compile-gcc compile-clang)
+    foreach(section IN ITEMS define include compile compile-c compile-cxx compile-gcc compile-clang)
         get_property("${section}" GLOBAL PROPERTY "DIRQL_FLAGS_${section}")
     endforeach()
     get_property(headers GLOBAL PROPERTY DIRQL_DRIVER_HEADERS)
+    _dirql_builtin_headers(builtin-c C)
+    _dirql_builtin_headers(builtin-cxx CXX)
     add_library(dirql::driver_options INTERFACE IMPORTED GLOBAL)
     target_include_directories(dirql::driver_options SYSTEM INTERFACE "${headers}/km" "${headers}/km/crt" "${headers}/shared")
     target_compile_definitions(dirql::driver_options INTERFACE ${define})
     target_compile_options(
         dirql::driver_options
         INTERFACE
+            ${include}
             ${compile}
-            "$<$<COMPILE_LANGUAGE:C>:${compile-c}>"
-            "$<$<COMPILE_LANGUAGE:CXX>:${compile-cxx}>"
+            "$<$<COMPILE_LANGUAGE:C>:${compile-c};${builtin-c}>"
+            "$<$<COMPILE_LANGUAGE:CXX>:${compile-cxx};${builtin-cxx}>"
             "$<$<COMPILE_LANG_AND_ID:C,GNU>:${compile-gcc}>"
             "$<$<COMPILE_LANG_AND_ID:CXX,GNU>:${compile-gcc}>"
             "$<$<COMPILE_LANG_AND_ID:C,Clang>:${compile-clang}>"
@@ -170,10 +187,26 @@ function(_dirql_add_linked_form name identifier)
     target_include_directories(${name}_linked INTERFACE "${directory}/include")
 endfunction()
 
+# drivers::short is no C++.
+function(_dirql_check_identifier name identifier)
+    set(keywords
+        alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class compl
+        concept const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype default delete
+        do double dynamic_cast else enum explicit export extern false float for friend goto if inline int long mutable
+        namespace new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast
+        requires return short signed sizeof static static_assert static_cast struct switch template this thread_local throw
+        true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor xor_eq
+    )
+    if(identifier IN_LIST keywords)
+        message(FATAL_ERROR "dirql_add_driver(${name}): drivers::${identifier} cannot be: a C++ keyword. Give it another OUTPUT_NAME.")
+    endif()
+endfunction()
+
 # dirql_add_driver(NAME SOURCES... [OPTIONS option...] [INCLUDES directory...] [OUTPUT_NAME name] [NO_PREEMPT] [SEH])
 #
 # NAME           the plug-in, NAME.so (OUTPUT_NAME.so), for Machine::load and `dirql run`
-# NAME_linked    the same driver to link into a host program; it adds <NAME_driver.hpp> with drivers::NAME
+# NAME_linked    the same driver to link into a host program; it adds <OUTPUT_driver.hpp> with drivers::OUTPUT, where
+#                OUTPUT is the output name as a C identifier
 # OPTIONS        further compiler options;  INCLUDES: further include directories
 # NO_PREEMPT     no preemption point at each basic block (exports still are)
 # SEH            compile every source unoptimised; sources that say __try or try {, themselves or in a file that they
@@ -188,10 +221,14 @@ function(dirql_add_driver name)
         set(arg_OUTPUT_NAME "${name}")
     endif()
     string(MAKE_C_IDENTIFIER "${arg_OUTPUT_NAME}" identifier)
+    _dirql_check_identifier(${name} "${identifier}")
     _dirql_mark_seh_sources("${arg_SEH}" "${arg_INCLUDES}" ${sources})
 
     add_library(${name}_objects OBJECT ${sources})
-    set_target_properties(${name}_objects PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF CXX_STANDARD_REQUIRED OFF)
+    set_target_properties(${name}_objects PROPERTIES INTERPROCEDURAL_OPTIMIZATION OFF)
+    foreach(language IN ITEMS C CXX) # the level is driver_flags.txt's, or OPTIONS'
+        set_property(TARGET ${name}_objects PROPERTY ${language}_STANDARD)
+    endforeach()
     target_link_libraries(${name}_objects PRIVATE dirql::driver_options)
     target_include_directories(${name}_objects PRIVATE ${arg_INCLUDES})
     if(NOT arg_NO_PREEMPT)
@@ -218,8 +255,8 @@ endfunction()
 
 # dirql_add_app(NAME SOURCES... [DRIVERS driver...])
 #
-# A host program that boots machines. DRIVERS: drivers of dirql_add_driver, linked in as drivers::<driver>; the
-# definition DRIVER_PATH_<driver> is the plug-in's path as a string.
+# A host program that boots machines. DRIVERS: drivers of dirql_add_driver, linked in as drivers::<output>; the
+# definition DRIVER_PATH_<output> is the plug-in's path as a string. <output>: its output name as a C identifier.
 function(dirql_add_app name)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DRIVERS")
     add_executable(${name} ${arg_SOURCES} ${arg_UNPARSED_ARGUMENTS})

@@ -29,7 +29,7 @@ const char* language_name(const Source& source) {
 }
 
 void append_includes(Words& words, const Home& home, const Compiler& compiler) {
-    words.push_back("-nostdinc"); // nothing of the host's C library is a kernel's
+    append(words, home.flags.section("include"));
     for (const auto& directory : home.include_directories) append(words, {"-isystem", directory});
     append(words, {"-isystem", compiler.builtin_headers});
 }
@@ -38,7 +38,7 @@ void append_includes(Words& words, const Home& home, const Compiler& compiler) {
 void append_dialect(Words& words, const BuildContext& context, const Compiler& compiler, const Source& source) {
     const DriverFlags& flags = context.home.flags;
     const bool is_cpp = source.language == Language::cpp;
-    append(words, {is_cpp ? "-std=gnu++17" : "-std=gnu17", "-O2"});
+    words.push_back("-O2");
     append(words, flags.section("compile"));
     append(words, flags.section(is_cpp ? "compile-cxx" : "compile-c"));
     append(words, flags.section(compiler.is_clang ? "compile-clang" : "compile-gcc"));
@@ -54,12 +54,6 @@ void append_options(Words& words, const Source& source, const PreparedSource& pr
     for (const auto& option : prepared.options)
         if (is_for(option.name, source.language)) option.append_to(words);
     append(words, prepared.flags);
-}
-
-// After the user's options: an -O of theirs must not have the last word.
-void append_seh(Words& words, const DriverFlags& flags, const Compiler& compiler) {
-    append(words, flags.section("seh"));
-    append(words, flags.section(compiler.is_clang ? "seh-clang" : "seh-gcc"));
 }
 
 } // namespace
@@ -87,7 +81,8 @@ Words compile_command(const BuildContext& context, const Compiler& compiler, con
     if (context.color) words.push_back("-fdiagnostics-color=always");
     append_options(words, source, prepared);
     append_includes(words, context.home, compiler);
-    if (prepared.uses_seh) append_seh(words, context.home.flags, compiler);
+    if (prepared.uses_seh)
+        append(words, context.home.flags.section("seh")); // an -O of the user's has not the last word
     append(words, {"-c", prepared.path, "-o", object});
     return words;
 }

@@ -24,10 +24,11 @@ TEST_CASE("missing functions are all named, each with what it may be") {
     for (const auto& compiler : compilers()) {
         const Workplace place;
         place.write("a.c",
-                    std::string("void IoNoSuchFunction(void); void FsRtlNoSuch(void); int printf(const char*, ...);\n"
+                    std::string("void IoNoSuchFunction(void); void FsRtlNoSuch(void); int printf(const char*, ...); "
+                                "int puts(const char*);\n"
                                 "void* malloc(unsigned long); void WdfDriverNoSuch(void); extern int other_file;\n"
                                 "static int use(void) { IoNoSuchFunction(); FsRtlNoSuch(); WdfDriverNoSuch();\n"
-                                "return printf(\"%p\", malloc(4)) + other_file; }\n") +
+                                "return printf(\"%p\", malloc(4)) + printf(\"x\") + puts(\"\") + other_file; }\n") +
                         entry);
         place.write("a.so", "an older build");
         const auto result = dirql(place, {"cc", "--compiler", compiler, "a.c"});
@@ -35,6 +36,8 @@ TEST_CASE("missing functions are all named, each with what it may be") {
         CHECK(has_line(result.err, "dirql cc: IoNoSuchFunction: kernel function that dirql does not have"));
         CHECK(has_line(result.err, "dirql cc: FsRtlNoSuch: kernel function that dirql does not have"));
         CHECK(has_line(result.err, "dirql cc: malloc: only the host's C library has it; a kernel does not"));
+        CHECK(has_line(result.err, "dirql cc: puts: only the host's C library has it; a kernel does not"));
+        CHECK(result.err.find("putchar") == std::string::npos); // which compilers would make of these
         CHECK(has_line(result.err, "dirql cc: printf: only the host's C library has it; a kernel does not"));
         CHECK(
             has_line(result.err,
