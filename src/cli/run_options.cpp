@@ -30,13 +30,14 @@ in reverse order. Prints what drivers print, and one line a request: its status,
   --threads N     1 to 64 threads of the process perform all requests each, at once; their lines come thread by thread
   --processors N  1 to 64 (default 1)
   --seed N        decides every choice of the machine (default 0); the same seed gives the same run
-  --trace FILE    write the event stream as text, however the run ends; - is stdout
+  --trace FILE    write the event stream as text, however the run ends; - is stdout. The last million events are kept, and
+                  how many were dropped is the first line
   --help          this text
 
 A request that fails, or a device that cannot be opened, is an answer like any other: its line tells the status, and the
 run goes on.
 
-exit status: 0 every request was answered, 2 usage, 3 bug check (report on stderr), 4 stall (report on stderr),
+exit status: 0 every request was answered, 2 usage or output that cannot be written, 3 bug check (report on stderr), 4 stall (report on stderr),
              5 a driver cannot be loaded
 )";
 
