@@ -230,6 +230,8 @@ function(dirql_add_driver name)
         set_property(TARGET ${name}_objects PROPERTY ${language}_STANDARD)
     endforeach()
     target_link_libraries(${name}_objects PRIVATE dirql::driver_options)
+    # What comes by linking stands behind a target's own options; said here as well, it leaves OPTIONS the last word.
+    target_compile_options(${name}_objects PRIVATE "$<TARGET_PROPERTY:dirql::driver_options,INTERFACE_COMPILE_OPTIONS>")
     target_include_directories(${name}_objects PRIVATE ${arg_INCLUDES})
     if(NOT arg_NO_PREEMPT)
         get_property(preempt GLOBAL PROPERTY DIRQL_FLAGS_preempt)

@@ -5,6 +5,10 @@
 #if __has_include(<unistd.h>) || __has_include(<sys/types.h>) || __has_include(<vector>)
 #error "the host's headers are none of a driver's"
 #endif
-#if defined(__cplusplus) ? __cplusplus != 201703L : __STDC_VERSION__ != 201710L
-#error "driver code is C17 or C++17"
+#if defined(__cplusplus)
+#if __cplusplus != 201703L
+#error "driver code is C++17, where OPTIONS say nothing else"
+#endif
+#elif defined(DRIVERS_LEVEL) ? __STDC_VERSION__ != DRIVERS_LEVEL : __STDC_VERSION__ != 201710L
+#error "driver code is C17, where OPTIONS say nothing else"
 #endif
