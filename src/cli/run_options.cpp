@@ -1,6 +1,7 @@
 #include "cli/run_options.hpp"
 
 #include "cli/run_words.hpp"
+#include "ke/machine.hpp"
 
 #include <fmt/format.h>
 
@@ -44,7 +45,7 @@ exit status: 0 every request was answered, 2 usage or output that cannot be writ
 namespace {
 
 constexpr std::uint32_t largest_buffer = std::uint32_t{16} << 20;
-constexpr unsigned most_processors = 64;
+constexpr unsigned most_processors = ke::max_processors;
 constexpr unsigned most_threads = 64;
 
 // As it is opened. Nothing for what a shell has left of an unquoted `\\.\Echo`.
