@@ -6,6 +6,6 @@
 NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath) {
     UNREFERENCED_PARAMETER(DriverObject);
     UNREFERENCED_PARAMETER(RegistryPath);
-    DbgPrint("%d\n", changed_before_the_fault((int *) (ULONG_PTR) 0x10));
+    DbgPrint("%d\n", changed_before_the_fault((int*)(ULONG_PTR)0x10));
     return STATUS_UNSUCCESSFUL; /* no more of it is wanted */
 }
