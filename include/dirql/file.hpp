@@ -42,7 +42,8 @@ struct FileState;
 struct RequestState;
 } // namespace api
 
-/// A request under way on an overlapped file. Waits for its end when destroyed.
+/// A request under way on an overlapped file. Waits for its end when destroyed, inside of its run.
+/// One that was moved from, or that is used outside of its run, throws std::logic_error.
 class Request {
 public:
     Request(Request&&) noexcept;
@@ -52,11 +53,11 @@ public:
     /// Waits for the end. Call it once.
     IoResult wait();
     /// Has it ended?
-    [[nodiscard]] bool done() const noexcept;
+    [[nodiscard]] bool done() const;
     /// Asks for its cancellation. STATUS_NOT_FOUND when it has ended already.
     Status cancel();
     /// What the service returned when it was started: STATUS_PENDING, or its final status.
-    [[nodiscard]] Status started() const noexcept;
+    [[nodiscard]] Status started() const;
 
 private:
     friend class File;
@@ -64,8 +65,9 @@ private:
     std::unique_ptr<api::RequestState> state_;
 };
 
-/// An open handle. Used inside the process that opened it; closed when destroyed. Buffers of the host are copied through the
-/// process's own memory, so a driver sees user addresses.
+/// An open handle. Used inside the run whose process opened it; closed when destroyed. The run's end closes what is open, so a
+/// File may be kept beyond it, but not used: that throws std::logic_error, as does the use of one that was closed or moved from.
+/// Buffers of the host are copied through the process's own memory, so a driver sees user addresses.
 class File {
 public:
     File(File&&) noexcept;
@@ -85,9 +87,9 @@ public:
     [[nodiscard]] Request start_device_control(std::uint32_t code, std::span<const std::byte> in = {},
                                                std::size_t out_length = 0);
 
-    /// Closes the handle now; the status of NtClose.
+    /// Closes the handle now; the status of NtClose. STATUS_INVALID_HANDLE when that has been done, or the run has ended.
     Status close();
-    /// The handle, for calling Nt services directly.
+    /// The handle, for calling Nt services directly. Null once closed.
     [[nodiscard]] void* handle() const noexcept;
 
 private:

@@ -66,8 +66,9 @@ public:
     /// Asks for unloading. An error when the machine has stopped, perhaps of this.
     Result<Unload> unload(const Driver& driver);
 
-    /// Runs `body` as the first thread of a new application process, and everything that it sets in motion, until it returns.
-    /// An exception that leaves the body (a failed assertion) leaves run. Process memory and handles are given back.
+    /// Runs `body` as the first thread of a new application process, and everything that it sets in motion, until that process
+    /// has ended: the body has returned, and each thread that it started. An exception that leaves the body or a thread of it
+    /// (a failed assertion) leaves run. Process memory and handles are given back.
     Outcome run(const std::function<void(Process&)>& body);
 
     /// Runs `body` in a system thread of the kernel, at PASSIVE_LEVEL: for tests of kernel functions.

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string_view>
 
 #pragma GCC visibility push(default)
@@ -17,7 +18,8 @@ class ProcessImpl;
 struct ThreadState;
 } // namespace api
 
-/// A thread of an application. Joined when destroyed.
+/// A thread of an application. Joined when destroyed. After the run, which has waited for it, there is nothing to wait for, and
+/// a Thread may be kept or dropped; so may one that was joined or moved from.
 class Thread {
 public:
     Thread(Thread&&) noexcept;
@@ -28,8 +30,8 @@ public:
 
 private:
     friend class Process;
-    explicit Thread(api::ThreadState& state) : state_(&state) {}
-    api::ThreadState* state_; // the process's; null once joined
+    explicit Thread(std::shared_ptr<api::ThreadState> state);
+    std::shared_ptr<api::ThreadState> state_; // null once joined
 };
 
 /// Handed to the body of Machine::run, which runs as a thread of this process: in the machine's time, on a stack in its user
@@ -39,7 +41,8 @@ public:
     /// Opens a device or file. Names as applications write them (`\\.\Echo`) or as the kernel does (`\Device\Echo`); UTF-8.
     Result<File> open(std::string_view name, const OpenOptions& options = {});
 
-    /// Starts another thread of this process. `body` must not outlive the run.
+    /// Starts another thread of this process. The process ends with the last of its threads, and the run waits for that.
+    /// Throws std::bad_alloc when memory is exhausted.
     Thread start_thread(std::function<void()> body);
 
     /// Memory of the process's arena: user addresses with real frames behind them. Null when it is exhausted.

@@ -24,11 +24,11 @@ constexpr std::int64_t no_offset = -1;
 
 } // namespace
 
-UserBuffer::UserBuffer(ke::Process& process, std::size_t size, std::span<const std::byte> content)
-    : process_(&process), size_(size) {
+UserBuffer::UserBuffer(const Owner& owner, std::size_t size, std::span<const std::byte> content)
+    : owner_(owner), size_(size) {
     if (size == 0) return;
     (void)ke::system_service([&] {
-        data_ = static_cast<std::byte*>(mm::allocate_user(process, size));
+        data_ = static_cast<std::byte*>(mm::allocate_user(owner.process(), size));
         return STATUS_SUCCESS;
     });
     if (data_ == nullptr) throw std::bad_alloc();
@@ -37,19 +37,20 @@ UserBuffer::UserBuffer(ke::Process& process, std::size_t size, std::span<const s
 }
 
 UserBuffer::UserBuffer(UserBuffer&& other) noexcept
-    : process_(other.process_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : owner_(other.owner_), data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
 UserBuffer& UserBuffer::operator=(UserBuffer&& other) noexcept {
-    std::swap(process_, other.process_);
+    std::swap(owner_, other.owner_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     return *this;
 }
 
+// After the run the arena is gone, and the buffer with it.
 UserBuffer::~UserBuffer() {
-    if (data_ == nullptr) return;
+    if (data_ == nullptr || !owner_.runs_now()) return;
     (void)ke::system_service<ke::OnStop::status>([&] {
-        mm::free_user(*process_, data_);
+        mm::free_user(owner_.process(), data_);
         return STATUS_SUCCESS;
     });
 }
@@ -99,7 +100,7 @@ HANDLE create_event() {
 std::unique_ptr<api::RequestState> new_request(const api::FileState& file) {
     auto request = std::make_unique<api::RequestState>();
     request->file = file;
-    request->status_block = api::UserBuffer(*file.process, sizeof(IO_STATUS_BLOCK));
+    request->status_block = api::UserBuffer(file.process, sizeof(IO_STATUS_BLOCK));
     if (file.overlapped) request->event = create_event();
     return request;
 }
@@ -110,26 +111,37 @@ void wait_for_end(const api::RequestState& request) {
         NtWaitForSingleObject(request.event, FALSE, nullptr);
 }
 
+// Where to read or write. An overlapped file has no position of its own.
+class Place {
+public:
+    Place(const api::FileState& file, std::int64_t offset) noexcept
+        : own_(offset == api::no_offset && !file.overlapped) {
+        value_.QuadPart = offset == api::no_offset ? 0 : offset;
+    }
+    [[nodiscard]] LARGE_INTEGER* get() noexcept { return own_ ? nullptr : &value_; }
+
+private:
+    LARGE_INTEGER value_{};
+    bool own_;
+};
+
 std::unique_ptr<api::RequestState> begin_read(const api::FileState& file, std::size_t length, std::int64_t offset) {
     auto request = new_request(file);
-    request->out = api::UserBuffer(*file.process, length);
+    request->out = api::UserBuffer(file.process, length);
     request->brings_data = true;
-    LARGE_INTEGER where;
-    where.QuadPart = offset;
+    Place where(file, offset);
     request->started = NtReadFile(file.handle, request->event, nullptr, nullptr, request->iosb(), request->out.data(),
-                                  static_cast<ULONG>(length), offset == api::no_offset ? nullptr : &where, nullptr);
+                                  static_cast<ULONG>(length), where.get(), nullptr);
     return request;
 }
 
 std::unique_ptr<api::RequestState> begin_write(const api::FileState& file, std::span<const std::byte> data,
                                                std::int64_t offset) {
     auto request = new_request(file);
-    request->in = api::UserBuffer(*file.process, data.size(), data);
-    LARGE_INTEGER where;
-    where.QuadPart = offset;
-    request->started =
-        NtWriteFile(file.handle, request->event, nullptr, nullptr, request->iosb(), request->in.data(),
-                    static_cast<ULONG>(data.size()), offset == api::no_offset ? nullptr : &where, nullptr);
+    request->in = api::UserBuffer(file.process, data.size(), data);
+    Place where(file, offset);
+    request->started = NtWriteFile(file.handle, request->event, nullptr, nullptr, request->iosb(), request->in.data(),
+                                   static_cast<ULONG>(data.size()), where.get(), nullptr);
     return request;
 }
 
@@ -137,8 +149,8 @@ std::unique_ptr<api::RequestState> begin_control(const api::FileState& file, std
                                                  std::span<const std::byte> in, std::size_t out_length,
                                                  std::span<const std::byte> out) {
     auto request = new_request(file);
-    request->in = api::UserBuffer(*file.process, in.size(), in);
-    request->out = api::UserBuffer(*file.process, std::max(out_length, out.size()), out);
+    request->in = api::UserBuffer(file.process, in.size(), in);
+    request->out = api::UserBuffer(file.process, std::max(out_length, out.size()), out);
     request->brings_data = true;
     request->started = NtDeviceIoControlFile(file.handle, request->event, nullptr, nullptr, request->iosb(), code,
                                              request->in.data(), static_cast<ULONG>(in.size()), request->out.data(),
@@ -150,7 +162,7 @@ std::unique_ptr<api::RequestState> begin_control(const api::FileState& file, std
 
 // A request that nobody waited for is waited for here: its buffers must outlive it.
 Request::~Request() {
-    if (state_ == nullptr) return;
+    if (state_ == nullptr || !state_->owner().runs_now()) return;
     (void)ke::system_service<ke::OnStop::status>([&] {
         wait_for_end(*state_);
         if (state_->event != nullptr) NtClose(state_->event);
@@ -159,65 +171,65 @@ Request::~Request() {
 }
 
 IoResult Request::wait() {
-    wait_for_end(*state_);
-    return state_->result();
+    const api::RequestState& state = usable(state_, "Request");
+    wait_for_end(state);
+    return state.result();
 }
 
-bool Request::done() const noexcept {
+bool Request::done() const {
+    const api::RequestState& state = usable(state_, "Request");
     LARGE_INTEGER now{};
-    return state_->started != STATUS_PENDING || NtWaitForSingleObject(state_->event, FALSE, &now) == STATUS_SUCCESS;
+    return state.started != STATUS_PENDING || NtWaitForSingleObject(state.event, FALSE, &now) == STATUS_SUCCESS;
 }
 
 Status Request::cancel() {
-    const api::UserBuffer result(*state_->file.process, sizeof(IO_STATUS_BLOCK));
-    return NtCancelIoFileEx(state_->file.handle, state_->iosb(), reinterpret_cast<IO_STATUS_BLOCK*>(result.data()));
+    const api::RequestState& state = usable(state_, "Request");
+    const api::UserBuffer result(state.owner(), sizeof(IO_STATUS_BLOCK));
+    return NtCancelIoFileEx(state.file.handle, state.iosb(), reinterpret_cast<IO_STATUS_BLOCK*>(result.data()));
 }
 
-Status Request::started() const noexcept { return state_->started; }
+Status Request::started() const { return usable(state_, "Request").started; }
 
 File::File(std::unique_ptr<api::FileState> state) : state_(std::move(state)) {}
 File::File(File&&) noexcept = default;
 File& File::operator=(File&& other) noexcept {
     if (this != &other) {
-        if (state_ != nullptr) close();
+        close();
         state_ = std::move(other.state_);
     }
     return *this;
 }
-File::~File() {
-    if (state_ != nullptr) close();
-}
+File::~File() { close(); }
 
 Status File::close() {
     const auto state = std::move(state_);
+    if (state == nullptr || !state->owner().runs_now()) return STATUS_INVALID_HANDLE;
     return ke::system_service<ke::OnStop::status>([&] { return NtClose(state->handle); });
 }
 
-void* File::handle() const noexcept { return state_->handle; }
+void* File::handle() const noexcept { return state_ == nullptr ? nullptr : state_->handle; }
 
 IoResult File::read(std::size_t length, std::int64_t offset) {
-    if (state_->overlapped && offset == api::no_offset) offset = 0;
-    return Request(begin_read(*state_, length, offset)).wait();
+    return Request(begin_read(usable(state_, "File"), length, offset)).wait();
 }
 
 IoResult File::write(std::span<const std::byte> data, std::int64_t offset) {
-    if (state_->overlapped && offset == api::no_offset) offset = 0;
-    return Request(begin_write(*state_, data, offset)).wait();
+    return Request(begin_write(usable(state_, "File"), data, offset)).wait();
 }
 
 IoResult File::device_control(std::uint32_t code, std::span<const std::byte> in, std::size_t out_length,
                               std::span<const std::byte> out) {
-    return Request(begin_control(*state_, code, in, out_length, out)).wait();
+    return Request(begin_control(usable(state_, "File"), code, in, out_length, out)).wait();
 }
 
 Request File::start_read(std::size_t length, std::int64_t offset) {
-    return Request(begin_read(*state_, length, offset));
+    return Request(begin_read(usable(state_, "File"), length, offset));
 }
 Request File::start_write(std::span<const std::byte> data, std::int64_t offset) {
-    return Request(begin_write(*state_, data, offset));
+    return Request(begin_write(usable(state_, "File"), data, offset));
 }
 Request File::start_device_control(std::uint32_t code, std::span<const std::byte> in, std::size_t out_length) {
-    return Request(begin_control(*state_, code, in, out_length, {}));
+    return Request(begin_control(usable(state_, "File"), code, in, out_length, {}));
 }
 
 } // namespace dirql

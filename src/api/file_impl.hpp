@@ -1,15 +1,13 @@
 // Files and requests from the inside.
 #pragma once
 
+#include "api/owner.hpp"
+
 #include <dirql/file.hpp>
 
 #include <ntifs.h>
 
 #include <memory>
-
-namespace dirql::ke {
-struct Process;
-}
 
 namespace dirql::api {
 
@@ -18,7 +16,7 @@ class UserBuffer {
 public:
     UserBuffer() = default;
     // Copies `content` to its beginning; the rest is zero. Throws std::bad_alloc when the arena is exhausted.
-    UserBuffer(ke::Process& process, std::size_t size, std::span<const std::byte> content = {});
+    UserBuffer(const Owner& owner, std::size_t size, std::span<const std::byte> content = {});
     UserBuffer(UserBuffer&& other) noexcept;
     UserBuffer& operator=(UserBuffer&& other) noexcept;
     ~UserBuffer();
@@ -27,15 +25,17 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
-    ke::Process* process_ = nullptr;
+    Owner owner_;
     std::byte* data_ = nullptr;
     std::size_t size_ = 0;
 };
 
 struct FileState {
-    ke::Process* process;
+    Owner process;
     HANDLE handle;
     bool overlapped;
+
+    [[nodiscard]] const Owner& owner() const noexcept { return process; }
 };
 
 // The status block lies in user memory, as an application's would.
@@ -48,6 +48,7 @@ struct RequestState {
     bool brings_data = false;
     Status started = 0;
 
+    [[nodiscard]] const Owner& owner() const noexcept { return file.process; }
     [[nodiscard]] IO_STATUS_BLOCK* iosb() const noexcept {
         return reinterpret_cast<IO_STATUS_BLOCK*>(status_block.data());
     }

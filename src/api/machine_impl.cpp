@@ -38,6 +38,7 @@ void require_host() {
 }
 
 bool thread_ended(void* thread) { return static_cast<ke::Thread*>(thread)->state == ke::ThreadState::terminated; }
+bool process_ended(void* process) { return static_cast<ProcessImpl*>(process)->ended(); }
 
 void NTAPI run_closure(PVOID context) { (*static_cast<const std::function<void()>*>(context))(); }
 
@@ -136,9 +137,11 @@ Outcome MachineImpl::run_application(const std::function<void(Process&)>& body) 
     require_host();
     if (kernel_->stopping) return outcome;
     ProcessImpl process(*kernel_, body);
-    if (!kernel_->stopping) ke::run(*kernel_, thread_ended, process.first_thread());
+    current_run_ = process.run();
+    if (!kernel_->stopping) ke::run(*kernel_, process_ended, &process);
     process.finish();
     conclude();
+    current_run_ = 0;
     if (process.exception()) std::rethrow_exception(process.exception());
     return outcome;
 }

@@ -50,6 +50,8 @@ public:
     void debug_output(std::string_view text) override;
 
     [[nodiscard]] ke::Machine& kernel() noexcept { return *kernel_; }
+    // The run whose application is there, see Owner. 0: none.
+    [[nodiscard]] std::uint64_t current_run() const noexcept { return current_run_; }
     [[nodiscard]] diag::Recorder& recorder() noexcept { return recorder_; }
     // Of all that is recorded, as long as the images are there.
     void name_functions();
@@ -72,6 +74,7 @@ private:
     HostImpl& host_;
     ke::Slot* slot_;
     ke::Machine* kernel_;
+    std::uint64_t current_run_ = 0;
     diag::Recorder recorder_;
     std::vector<std::unique_ptr<LoadedDriver>> drivers_; // by id; null: unloaded
 };

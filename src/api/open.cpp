@@ -26,7 +26,7 @@ Result<File> Process::open(std::string_view name, const OpenOptions& options) {
     std::u16string wide = nt_name(name);
     const auto length = static_cast<USHORT>(wide.size() * sizeof(char16_t));
     // The name lies in user memory, as an application's would.
-    const api::UserBuffer text(impl_.process(), wide.size() * sizeof(char16_t) + sizeof(char16_t),
+    const api::UserBuffer text(impl_.owner(), wide.size() * sizeof(char16_t) + sizeof(char16_t),
                                std::as_bytes(std::span(wide)));
     UNICODE_STRING string{length, length, reinterpret_cast<PWSTR>(text.data())};
     OBJECT_ATTRIBUTES attributes;
@@ -42,7 +42,7 @@ Result<File> Process::open(std::string_view name, const OpenOptions& options) {
     if (!NT_SUCCESS(status)) {
         return Error{ErrorCode::request_failed, fmt::format("cannot open {}: {}", name, status_name(status)), status};
     }
-    return File(std::make_unique<api::FileState>(api::FileState{&impl_.process(), handle, options.overlapped}));
+    return File(std::make_unique<api::FileState>(api::FileState{impl_.owner(), handle, options.overlapped}));
 }
 
 } // namespace dirql

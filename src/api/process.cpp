@@ -9,7 +9,9 @@
 #include "ob/object.hpp"
 #include "ps/ps.hpp"
 
+#include <algorithm>
 #include <new>
+#include <utility>
 
 namespace dirql {
 namespace api {
@@ -25,8 +27,7 @@ ProcessImpl::ProcessImpl(ke::Machine& machine, const std::function<void(Process&
 
 void ProcessImpl::first_body(void* self) {
     auto& impl = *static_cast<ProcessImpl*>(self);
-    Process process(impl);
-    impl.run_body([&] { impl.body_(process); });
+    impl.run_body([&] { impl.body_(impl.public_); });
 }
 
 void ProcessImpl::run_body(const std::function<void()>& body) noexcept {
@@ -39,9 +40,24 @@ void ProcessImpl::run_body(const std::function<void()>& body) noexcept {
     }
 }
 
+// What the bodies have captured goes with the run, whoever still holds a Thread.
+ProcessImpl::~ProcessImpl() {
+    for (const auto& thread : threads_) thread->body = nullptr;
+}
+
+bool ProcessImpl::ended() const noexcept {
+    const auto over = [](const ke::Thread* thread) { return thread->state == ke::ThreadState::terminated; };
+    return over(first_) && std::ranges::all_of(threads_, [&](const auto& state) {
+               return state->thread == nullptr || over(state->thread);
+           });
+}
+
 void ProcessImpl::finish() noexcept {
     if (machine_.stopping) return;
     between_runs(machine_, [this] {
+        for (const auto& state : threads_) {
+            if (state->thread != nullptr) ob::dereference(std::exchange(state->thread, nullptr));
+        }
         ob::dereference(first_);
         ob::dereference(process_);
     });
@@ -56,39 +72,40 @@ void thread_body(void* context) {
 
 } // namespace
 
-ThreadState* ProcessImpl::start_thread(std::function<void()> body) {
-    threads_.push_back(std::make_unique<ThreadState>(ThreadState{this, std::move(body), nullptr}));
-    ThreadState& state = *threads_.back();
+std::shared_ptr<ThreadState> ProcessImpl::start_thread(std::function<void()> body) {
+    threads_.push_back(std::make_shared<ThreadState>(ThreadState{this, owner(), std::move(body), nullptr}));
+    const std::shared_ptr<ThreadState> state = threads_.back();
     (void)ke::system_service([&] {
-        state.thread = ps::create_application_thread(machine_, *process_, "Thread", thread_body, &state);
+        state->thread = ps::create_application_thread(machine_, *process_, "Thread", thread_body, state.get());
         return STATUS_SUCCESS;
     });
-    return state.thread == nullptr ? nullptr : &state;
+    return state->thread == nullptr ? nullptr : state;
 }
 
 } // namespace api
 
 Thread Process::start_thread(std::function<void()> body) {
-    api::ThreadState* state = impl_.start_thread(std::move(body));
+    std::shared_ptr<api::ThreadState> state = impl_.start_thread(std::move(body));
     if (state == nullptr) throw std::bad_alloc();
-    return Thread(*state);
+    return Thread(std::move(state));
 }
 
-Thread::Thread(Thread&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+Thread::Thread(std::shared_ptr<api::ThreadState> state) : state_(std::move(state)) {}
+Thread::Thread(Thread&&) noexcept = default;
 Thread& Thread::operator=(Thread&& other) noexcept {
     if (this != &other) {
         join();
-        state_ = std::exchange(other.state_, nullptr);
+        state_ = std::move(other.state_);
     }
     return *this;
 }
 Thread::~Thread() { join(); }
 
-// In a stopped machine there is nothing to wait for: the thread has unwound, or will.
+// In a stopped machine there is nothing to wait for: the thread has unwound, or will. Nor after the run, which has waited.
 void Thread::join() {
-    if (state_ == nullptr) return;
-    ke::Thread* thread = std::exchange(state_->thread, nullptr);
-    state_ = nullptr;
+    const std::shared_ptr<api::ThreadState> state = std::move(state_);
+    if (state == nullptr || !state->owner().runs_now()) return;
+    ke::Thread* thread = std::exchange(state->thread, nullptr);
     (void)ke::system_service<ke::OnStop::status>([&] {
         ke::wait_for(&thread->header);
         ob::dereference(thread);
