@@ -20,10 +20,21 @@ std::u16string nt_name(std::string_view name) {
     return wide;
 }
 
+constexpr std::size_t longest_name = UNICODE_STRING_MAX_CHARS;
+
+Error cannot_open(std::string_view name, NTSTATUS status) {
+    constexpr std::size_t told = 300; // of a name that is longer than any
+    return {
+        ErrorCode::request_failed,
+        fmt::format("cannot open {}{}: {}", name.substr(0, told), name.size() > told ? "..." : "", status_name(status)),
+        status};
+}
+
 } // namespace
 
 Result<File> Process::open(std::string_view name, const OpenOptions& options) {
-    std::u16string wide = nt_name(name);
+    const std::u16string wide = nt_name(name);
+    if (wide.size() > longest_name) return cannot_open(name, STATUS_NAME_TOO_LONG);
     const auto length = static_cast<USHORT>(wide.size() * sizeof(char16_t));
     // The name lies in user memory, as an application's would.
     const api::UserBuffer text(impl_.owner(), wide.size() * sizeof(char16_t) + sizeof(char16_t),
@@ -39,9 +50,7 @@ Result<File> Process::open(std::string_view name, const OpenOptions& options) {
     const NTSTATUS status =
         NtCreateFile(&handle, options.access | implied, &attributes, &status_block, nullptr, FILE_ATTRIBUTE_NORMAL,
                      options.share, options.disposition, options.create_options | synchronous, nullptr, 0);
-    if (!NT_SUCCESS(status)) {
-        return Error{ErrorCode::request_failed, fmt::format("cannot open {}: {}", name, status_name(status)), status};
-    }
+    if (!NT_SUCCESS(status)) return cannot_open(name, status);
     return File(std::make_unique<api::FileState>(api::FileState{impl_.owner(), handle, options.overlapped}));
 }
 
