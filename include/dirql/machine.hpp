@@ -45,6 +45,9 @@ struct MachineOptions {
 
 /// Many machines can live in one process, one after another or side by side on several host threads; one machine is used by
 /// one host thread at a time. After a bug check or a stall a machine only tells what happened.
+///
+/// A machine is made, driven and dropped by its host, from outside of any run: making, running, advancing, loading and unloading
+/// throw std::logic_error inside of one. So does every use of a Machine that was moved from.
 class Machine {
 public:
     /// Boots. Throws std::bad_alloc or std::system_error when the host cannot give the memory, BadResult with
@@ -78,14 +81,15 @@ public:
     Outcome advance(std::chrono::nanoseconds duration);
 
     /// How the last run ended.
-    [[nodiscard]] const Outcome& outcome() const noexcept;
+    [[nodiscard]] const Outcome& outcome() const;
     /// All that drivers printed so far, UTF-8.
-    [[nodiscard]] const std::string& debug_output() const noexcept;
+    [[nodiscard]] const std::string& debug_output() const;
     /// Virtual time since the boot.
-    [[nodiscard]] std::chrono::nanoseconds now() const noexcept;
-    [[nodiscard]] Trace& trace() noexcept;
+    [[nodiscard]] std::chrono::nanoseconds now() const;
+    [[nodiscard]] Trace& trace();
 
 private:
+    [[nodiscard]] api::MachineImpl& impl() const;
     std::unique_ptr<Host> own_host_;
     std::unique_ptr<api::MachineImpl> impl_;
 };

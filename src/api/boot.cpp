@@ -20,7 +20,7 @@ OnProcessor::OnProcessor(ke::Machine& machine) noexcept : machine_(machine), irq
     machine.host_stands_in = true;
     horizon_ = std::exchange(processor->horizon, ke::never);
     machine.running = processor;
-    ke::dirql_current_processor = processor;
+    stood_before_ = std::exchange(ke::dirql_current_processor, processor);
 }
 
 OnProcessor::~OnProcessor() {
@@ -30,7 +30,7 @@ OnProcessor::~OnProcessor() {
     machine_.host_stands_in = false;
     processor->horizon = horizon_;
     machine_.running = nullptr;
-    ke::dirql_current_processor = nullptr;
+    ke::dirql_current_processor = stood_before_;
 }
 
 ke::Machine* boot(ke::Slot& slot, const ke::MachineOptions& options, ke::HostInterface* host) {

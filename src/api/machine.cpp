@@ -2,6 +2,8 @@
 
 #include "api/machine_impl.hpp"
 
+#include <stdexcept>
+
 namespace dirql {
 
 Machine::Machine(MachineOptions options)
@@ -19,20 +21,25 @@ Machine& Machine::operator=(Machine&& other) noexcept {
     return *this;
 }
 
-Result<Driver> Machine::load(const LinkedDriver& driver) { return impl_->load_linked(driver); }
-Result<Driver> Machine::load(const std::filesystem::path& plug_in) { return impl_->load_plug_in(plug_in); }
-Result<Driver> Machine::load(std::string_view name, void* driver_entry) {
-    return impl_->load_function(name, driver_entry);
+api::MachineImpl& Machine::impl() const {
+    if (impl_ == nullptr) throw std::logic_error("a Machine is used that has been moved from");
+    return *impl_;
 }
-Result<Unload> Machine::unload(const Driver& driver) { return impl_->unload(driver.id_); }
 
-Outcome Machine::run(const std::function<void(Process&)>& body) { return impl_->run_application(body); }
-Outcome Machine::run_in_kernel(const std::function<void()>& body) { return impl_->run_in_kernel(body); }
-Outcome Machine::advance(std::chrono::nanoseconds duration) { return impl_->advance(duration); }
+Result<Driver> Machine::load(const LinkedDriver& driver) { return impl().load_linked(driver); }
+Result<Driver> Machine::load(const std::filesystem::path& plug_in) { return impl().load_plug_in(plug_in); }
+Result<Driver> Machine::load(std::string_view name, void* driver_entry) {
+    return impl().load_function(name, driver_entry);
+}
+Result<Unload> Machine::unload(const Driver& driver) { return impl().unload(driver.id_); }
 
-const Outcome& Machine::outcome() const noexcept { return impl_->outcome; }
-const std::string& Machine::debug_output() const noexcept { return impl_->debug_text; }
-std::chrono::nanoseconds Machine::now() const noexcept { return std::chrono::nanoseconds(impl_->kernel().time()); }
-Trace& Machine::trace() noexcept { return impl_->trace; }
+Outcome Machine::run(const std::function<void(Process&)>& body) { return impl().run_application(body); }
+Outcome Machine::run_in_kernel(const std::function<void()>& body) { return impl().run_in_kernel(body); }
+Outcome Machine::advance(std::chrono::nanoseconds duration) { return impl().advance(duration); }
+
+const Outcome& Machine::outcome() const { return impl().outcome; }
+const std::string& Machine::debug_output() const { return impl().debug_text; }
+std::chrono::nanoseconds Machine::now() const { return std::chrono::nanoseconds(impl().kernel().time()); }
+Trace& Machine::trace() { return impl().trace; }
 
 } // namespace dirql

@@ -37,6 +37,12 @@ void require_host() {
     if (ke::current_processor() != nullptr) throw std::logic_error("a machine is used from inside of a run");
 }
 
+// What must hold before a machine is made.
+MachineOptions checked(MachineOptions options) {
+    require_host();
+    return options;
+}
+
 bool thread_ended(void* thread) { return static_cast<ke::Thread*>(thread)->state == ke::ThreadState::terminated; }
 bool process_ended(void* process) { return static_cast<ProcessImpl*>(process)->ended(); }
 
@@ -45,7 +51,7 @@ void NTAPI run_closure(PVOID context) { (*static_cast<const std::function<void()
 } // namespace
 
 MachineImpl::MachineImpl(HostImpl& host, MachineOptions machine_options)
-    : options(std::move(machine_options)), host_(host), slot_(host.take_slot(options.physical_memory)),
+    : options(checked(std::move(machine_options))), host_(host), slot_(host.take_slot(options.physical_memory)),
       kernel_(boot(*slot_, kernel_options(options), this)) {
     if (kernel_ == nullptr) {
         host_.give_slot(slot_);

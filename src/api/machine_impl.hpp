@@ -94,6 +94,7 @@ public:
 
 private:
     ke::Machine& machine_;
+    ke::Processor* stood_before_;
     std::uint64_t horizon_;
     unsigned char irql_;
 };

@@ -173,3 +173,29 @@ TEST_CASE("an application that asks whether its request is done sees the stop as
     });
     CHECK(outcome.is_bug_check(MANUALLY_INITIATED_CRASH));
 }
+
+TEST_CASE("a machine is not made inside of a run, which goes on") {
+    Host host;
+    Machine machine = with_keeper(host);
+    const Outcome outcome = machine.run([&](Process& process) {
+        File file = process.open("\\Device\\KeeperA").value();
+        CHECK_THROWS_AS(Machine(host), std::logic_error);
+        CHECK_THROWS_AS(Machine(), std::logic_error);
+        CHECK(which(file) == "A");
+    });
+    CHECK(outcome.finished());
+    CHECK_THROWS_AS(machine.run_in_kernel([&] { Machine inner(host); }), std::logic_error);
+    CHECK(Machine(host).run([](Process&) {}).finished());
+}
+
+TEST_CASE("a machine that was moved from is an error of the program") {
+    Host host;
+    Machine machine = with_keeper(host);
+    Machine moved = std::move(machine);
+    CHECK_THROWS_AS(machine.run([](Process&) {}), std::logic_error); // NOLINT(bugprone-use-after-move)
+    CHECK_THROWS_AS(machine.now(), std::logic_error);
+    CHECK_THROWS_AS(machine.outcome(), std::logic_error);
+    CHECK_THROWS_AS(machine.trace(), std::logic_error);
+    machine = std::move(moved);
+    CHECK(machine.run([](Process& process) { CHECK(process.open("\\Device\\KeeperA")); }).finished());
+}
