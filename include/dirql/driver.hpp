@@ -38,7 +38,8 @@ enum class Unload {
     devices_left,      ///< Unload left devices behind; the image stays
 };
 
-/// A loaded driver of a machine. A handle without ownership: the machine unloads what is loaded when it ends.
+/// A loaded driver of a machine. A handle without ownership: the machine unloads what is loaded when it ends. Of use to the
+/// machine that gave it, until the driver is unloaded.
 class Driver {
 public:
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -46,9 +47,9 @@ public:
 private:
     friend class Machine;
     friend class api::MachineImpl;
-    Driver(std::string name, std::uint32_t id) : name_(std::move(name)), id_(id) {}
+    Driver(std::string name, std::uint64_t id) : name_(std::move(name)), id_(id) {}
     std::string name_;
-    std::uint32_t id_;
+    std::uint64_t id_; // never given twice in a program
 };
 
 } // namespace dirql

@@ -63,10 +63,12 @@ public:
     Result<Driver> load(const LinkedDriver& driver);
     /// a plug-in built by `dirql cc` or dirql_add_driver (its name is the file's stem),
     Result<Driver> load(const std::filesystem::path& plug_in);
-    /// or a DriverEntry of the calling program, whose globals are the caller's own business.
+    /// or a DriverEntry of the calling program, whose globals are the caller's own business. All of the program's code counts as
+    /// such a driver's, so of two of them reports name the one that was loaded first.
     Result<Driver> load(std::string_view name, void* driver_entry);
 
-    /// Asks for unloading. An error when the machine has stopped, perhaps of this.
+    /// Asks for unloading. An error when the machine has stopped, perhaps of this; ErrorCode::invalid_argument for a driver that
+    /// this machine does not have (any more).
     Result<Unload> unload(const Driver& driver);
 
     /// Runs `body` as the first thread of a new application process, and everything that it sets in motion, until that process

@@ -24,7 +24,7 @@ enum class ErrorCode {
     bad_image,         ///< a plug-in that is no driver: unreadable, damaged, without DriverEntry
     unresolved_import, ///< a plug-in that needs what dirql does not have
     driver_failed,     ///< DriverEntry returned an error; Error::status is it
-    driver_busy,       ///< a linked driver serves another machine
+    driver_busy,       ///< a linked driver is loaded already, here or in another machine
     request_failed,    ///< a system service returned an error; Error::status is it
     stopped,           ///< the machine has stopped: see Machine::outcome
     out_of_memory,     ///< the machine's physical memory is exhausted

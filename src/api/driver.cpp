@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstring>
 #include <sys/mman.h>
 
 namespace dirql::api {
@@ -51,6 +53,10 @@ Unload public_result(io::UnloadResult result) {
     return Unload::unloaded;
 }
 
+Error without_entry(std::string_view name) {
+    return {ErrorCode::invalid_argument, fmt::format("{}: there is no DriverEntry", name)};
+}
+
 } // namespace
 
 Result<Driver> MachineImpl::load_plug_in(const std::filesystem::path& path) {
@@ -74,7 +80,7 @@ Result<Driver> MachineImpl::load_plug_in(const std::filesystem::path& path) {
     }
     driver->image.run_constructors();
     driver->code = {reinterpret_cast<std::uintptr_t>(memory),
-                    reinterpret_cast<std::uintptr_t>(memory) + driver->image.size, nullptr, nullptr};
+                    reinterpret_cast<std::uintptr_t>(memory) + driver->image.size, nullptr};
     void* entry = driver->image.entry;
     const std::size_t size = driver->image.size;
     return start(std::move(driver), entry, memory, size);
@@ -82,39 +88,53 @@ Result<Driver> MachineImpl::load_plug_in(const std::filesystem::path& path) {
 
 Result<Driver> MachineImpl::load_linked(const LinkedDriver& linked) {
     if (kernel_->stopping) return stopped_error();
+    if (linked.entry == nullptr) return without_entry(linked.name);
     ldr::LinkedImage& image = image_of(linked);
     if (!image.try_claim()) {
-        return Error{
-            ErrorCode::driver_busy,
-            fmt::format("{}: a linked driver serves one machine at a time, and another one has it", linked.name)};
+        const bool here = std::ranges::any_of(drivers_, [&](const auto& driver) { return driver->linked == &image; });
+        return Error{ErrorCode::driver_busy,
+                     fmt::format("{}: a linked driver is loaded once at a time, and {}", linked.name,
+                                 here ? "this machine has it already" : "another machine has it")};
     }
     auto driver = std::make_unique<LoadedDriver>();
     driver->name = linked.name;
     driver->linked = &image;
-    driver->code = {image.text().begin, image.text().end, nullptr, nullptr};
+    driver->code = {image.text().begin, image.text().end, nullptr};
     return start(std::move(driver), linked.entry, linked.entry, 0);
 }
 
 Result<Driver> MachineImpl::load_function(std::string_view name, void* entry) {
     if (kernel_->stopping) return stopped_error();
+    if (entry == nullptr) return without_entry(name);
     auto driver = std::make_unique<LoadedDriver>();
     driver->name = name;
     driver->own_linked = std::make_unique<ldr::LinkedImage>(driver->name, entry);
-    driver->code = {driver->own_linked->text().begin, driver->own_linked->text().end, nullptr, nullptr};
+    driver->code = {driver->own_linked->text().begin, driver->own_linked->text().end, nullptr};
     return start(std::move(driver), entry, entry, 0);
+}
+
+// Once for each name, so that loading and unloading may go on for ever.
+const char* MachineImpl::name_in_machine(const std::string& name) {
+    const char*& known = names_[name];
+    if (known == nullptr) {
+        void* copy = kernel_->allocate(name.size() + 1);
+        if (copy != nullptr) known = static_cast<const char*>(std::memcpy(copy, name.c_str(), name.size() + 1));
+    }
+    return known;
 }
 
 Result<Driver> MachineImpl::start(std::unique_ptr<LoadedDriver> loading, void* entry, void* base, std::size_t size) {
     LoadedDriver& driver = *loading;
-    driver.code_name = std::make_unique<std::string>(driver.name);
-    driver.code.name = driver.code_name->c_str();
-    if (!ke::add_code_range(*kernel_, driver.code)) {
+    driver.code.name = name_in_machine(driver.name);
+    const bool named = driver.code.name != nullptr;
+    if (!named || !ke::add_code_range(*kernel_, driver.code)) {
+        driver.code.name = nullptr; // it has no range to remove
         release(driver);
         return Error{ErrorCode::out_of_memory,
-                     fmt::format("{}: a machine holds at most {} drivers", driver.name, ke::Machine::max_images)};
+                     named ? fmt::format("{}: a machine holds at most {} drivers", driver.name, ke::Machine::max_images)
+                           : fmt::format("{}: no physical memory left for its name", driver.name)};
     }
     drivers_.push_back(std::move(loading));
-    const auto id = static_cast<std::uint32_t>(drivers_.size() - 1);
     const std::u16string wide_name = api::to_utf16(driver.name);
     NTSTATUS status = STATUS_UNSUCCESSFUL;
     const bool ran = run_system("DriverLoad", [&] {
@@ -127,20 +147,21 @@ Result<Driver> MachineImpl::start(std::unique_ptr<LoadedDriver> loading, void* e
         }
     });
     if (!ran) return stopped_error();
-    if (NT_SUCCESS(status)) return Driver(driver.name, id);
+    if (NT_SUCCESS(status)) return Driver(driver.name, driver.id);
     const Error error{ErrorCode::driver_failed,
                       fmt::format("{}: DriverEntry returned {}", driver.name, status_name(status)), status};
     if (driver.object != nullptr) return error; // it left devices behind, which keep the image
     release(driver);
-    drivers_[id].reset();
+    forget(driver);
     return error;
 }
 
-Result<Unload> MachineImpl::unload(std::uint32_t id) {
+Result<Unload> MachineImpl::unload(std::uint64_t id) {
     if (kernel_->stopping) return stopped_error();
-    if (id >= drivers_.size() || drivers_[id] == nullptr)
-        return Error{ErrorCode::invalid_argument, "this driver is not loaded"};
-    LoadedDriver& driver = *drivers_[id];
+    const auto found = std::ranges::find(drivers_, id, [](const auto& driver) { return driver->id; });
+    if (found == drivers_.end())
+        return Error{ErrorCode::invalid_argument, "this driver is not loaded, or not in this machine"};
+    LoadedDriver& driver = **found;
     io::UnloadResult result{};
     const bool ran = run_system("DriverUnload", [&] {
         result = unload_patiently(driver.object);
@@ -149,7 +170,7 @@ Result<Unload> MachineImpl::unload(std::uint32_t id) {
     if (!ran) return stopped_error();
     if (result == io::UnloadResult::unloaded) {
         release(driver);
-        drivers_[id].reset();
+        forget(driver);
     }
     return public_result(result);
 }
@@ -157,9 +178,13 @@ Result<Unload> MachineImpl::unload(std::uint32_t id) {
 // The code goes: nothing of the driver runs any more.
 void MachineImpl::release(LoadedDriver& driver) {
     if (!recorder_.records().empty()) name_functions();
-    if (driver.code.name != nullptr) ke::remove_code_range(*kernel_, driver.code.begin);
+    if (driver.code.name != nullptr) ke::remove_code_range(*kernel_, driver.code);
     if (driver.plug_in != nullptr) release_memory(driver);
     if (driver.linked != nullptr) driver.linked->release();
+}
+
+void MachineImpl::forget(const LoadedDriver& driver) {
+    std::erase_if(drivers_, [&](const auto& loaded) { return loaded.get() == &driver; });
 }
 
 void MachineImpl::release_memory(LoadedDriver& driver) {

@@ -67,9 +67,7 @@ MachineImpl::MachineImpl(HostImpl& host, MachineOptions machine_options)
 
 MachineImpl::~MachineImpl() {
     recorder_.clear(); // nobody will read it: no need to look up names before the images go
-    for (auto& driver : drivers_) {
-        if (driver != nullptr) release(*driver);
-    }
+    for (auto& driver : drivers_) release(*driver);
     host_.give_slot(slot_);
 }
 
@@ -78,11 +76,10 @@ MachineImpl::~MachineImpl() {
 void MachineImpl::name_functions() {
     ldr::Symbolizer symbolizer;
     for (const auto& driver : drivers_) {
-        if (driver != nullptr && driver->plug_in != nullptr) symbolizer.add(driver->image);
+        if (driver->plug_in != nullptr) symbolizer.add(driver->image);
     }
     recorder_.name_functions([&](std::string_view image, std::uint64_t offset) -> std::string {
-        const auto found = std::ranges::find_if(
-            drivers_, [&](const auto& driver) { return driver != nullptr && *driver->code_name == image; });
+        const auto found = std::ranges::find_if(drivers_, [&](const auto& driver) { return driver->name == image; });
         if (found == drivers_.end()) return {};
         const std::uintptr_t address = (*found)->code.begin + offset;
         std::string function = symbolizer.locate(address).function;

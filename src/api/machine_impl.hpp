@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/host_impl.hpp"
+#include "api/owner.hpp"
 #include "diag/recorder.hpp"
 #include "io/driver.hpp"
 #include "ke/machine.hpp"
@@ -15,12 +16,14 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace dirql::api {
 
 // A driver that this machine has loaded, with whatever holds its code.
 struct LoadedDriver {
+    std::uint64_t id = unique_number();
     std::string name;
     PDRIVER_OBJECT object = nullptr;
     ldr::LoadedImage image; // plug-ins
@@ -28,7 +31,6 @@ struct LoadedDriver {
     ldr::LinkedImage* linked = nullptr;           // linked drivers, claimed
     std::unique_ptr<ldr::LinkedImage> own_linked; // a function of the caller's
     ke::CodeRange code{};
-    std::unique_ptr<std::string> code_name; // what `code` points at
 };
 
 class MachineImpl final : public ke::HostInterface {
@@ -41,7 +43,7 @@ public:
     Result<Driver> load_plug_in(const std::filesystem::path& path);
     Result<Driver> load_linked(const LinkedDriver& driver);
     Result<Driver> load_function(std::string_view name, void* entry);
-    Result<Unload> unload(std::uint32_t id);
+    Result<Unload> unload(std::uint64_t id);
 
     Outcome run_application(const std::function<void(Process&)>& body);
     Outcome run_in_kernel(const std::function<void()>& body);
@@ -67,7 +69,10 @@ private:
     // Finishes a run: unwinds what a stop left, and makes an Outcome of it.
     const Outcome& conclude();
     Result<Driver> start(std::unique_ptr<LoadedDriver> driver, void* entry, void* base, std::size_t size);
+    // The same text in the machine's memory, for as long as the machine lives. Null when that is exhausted.
+    [[nodiscard]] const char* name_in_machine(const std::string& name);
     void release(LoadedDriver& driver);
+    void forget(const LoadedDriver& driver);
     void release_memory(LoadedDriver& driver);
     [[nodiscard]] Error stopped_error() const;
 
@@ -76,7 +81,8 @@ private:
     ke::Machine* kernel_;
     std::uint64_t current_run_ = 0;
     diag::Recorder recorder_;
-    std::vector<std::unique_ptr<LoadedDriver>> drivers_; // by id; null: unloaded
+    std::vector<std::unique_ptr<LoadedDriver>> drivers_; // in the order of loading
+    std::unordered_map<std::string, const char*> names_; // name_in_machine()
 };
 
 // Boots the kernel in an empty slot: every layer's initialize, in order. Null when the memory is too small. A machine that bug

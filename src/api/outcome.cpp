@@ -17,7 +17,7 @@ public:
     StackReader(const ke::Machine& machine, const std::vector<std::unique_ptr<LoadedDriver>>& drivers)
         : machine_(machine) {
         for (const auto& driver : drivers) {
-            if (driver != nullptr && driver->plug_in != nullptr) names_.add(driver->image);
+            if (driver->plug_in != nullptr) names_.add(driver->image);
         }
     }
 

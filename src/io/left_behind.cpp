@@ -4,8 +4,6 @@
 #include "ex/pool.hpp"
 #include "ke/stop.hpp"
 
-#include <cstring>
-
 namespace dirql::io {
 namespace {
 
@@ -50,13 +48,6 @@ ex::ActiveObject find(const ke::CodeRange& code) noexcept {
     return active;
 }
 
-// In the machine's memory, for readers of the parameter: the range's own is the host's.
-const char* copy_of_name(const ke::CodeRange& code) noexcept {
-    const std::size_t bytes = std::strlen(code.name) + 1;
-    void* copy = ke::current_machine().allocate(bytes);
-    return copy == nullptr ? nullptr : static_cast<const char*>(std::memcpy(copy, code.name, bytes));
-}
-
 } // namespace
 
 // A timer that was cancelled in time may have queued its DPC before: drivers may count on its having run when the image goes.
@@ -72,7 +63,7 @@ void check_left_behind(const ke::CodeRange& code) noexcept {
     }
     const ex::PoolLeaks leaks = ex::report_leaks(code);
     if (leaks.blocks == 0) return;
-    ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x62, ke::parameter(copy_of_name(code)), 0, leaks.blocks,
+    ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x62, ke::parameter(code.name), 0, leaks.blocks,
                   {.rule = "a driver was unloaded without having freed its pool",
                    .document = "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION",
                    .name = code.name});

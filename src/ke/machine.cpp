@@ -98,19 +98,23 @@ Machine* create_machine(Slot& slot, const MachineOptions& options, HostInterface
     return machine;
 }
 
+// Narrow ranges first: a driver's own code is found before the program that it is linked into.
 bool add_code_range(Machine& machine, const CodeRange& range) noexcept {
     if (machine.image_count == Machine::max_images) return false;
-    machine.images[machine.image_count++] = range;
+    CodeRange* const end = machine.images + machine.image_count++;
+    CodeRange* const wider = std::find_if(
+        machine.images, end, [&](const CodeRange& other) { return other.end - other.begin > range.end - range.begin; });
+    std::copy_backward(wider, end, end + 1);
+    *wider = range;
     return true;
 }
 
-void remove_code_range(Machine& machine, std::uintptr_t begin) noexcept {
-    for (unsigned i = 0; i < machine.image_count; ++i) {
-        if (machine.images[i].begin != begin) continue;
-        std::copy(machine.images + i + 1, machine.images + machine.image_count, machine.images + i);
-        --machine.image_count;
-        return;
-    }
+void remove_code_range(Machine& machine, const CodeRange& range) noexcept {
+    CodeRange* const end = machine.images + machine.image_count;
+    CodeRange* const found = std::find(machine.images, end, range);
+    if (found == end) return;
+    std::copy(found + 1, end, found);
+    --machine.image_count;
 }
 
 const CodeRange* find_code_range(const Machine& machine, std::uintptr_t address) noexcept {

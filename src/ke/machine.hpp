@@ -45,8 +45,9 @@ struct HostInterface {
 struct CodeRange {
     std::uintptr_t begin;
     std::uintptr_t end;
-    const char* name;
-    void* image; // ldr's
+    const char* name; // the machine's, see Machine::allocate: it is read when the driver has gone, too
+
+    bool operator==(const CodeRange&) const = default;
 };
 
 enum class Layer : std::uint8_t { ex, mm, ob, se, ps, io, hal, ldr, count };
@@ -113,9 +114,9 @@ struct Machine {
 
 [[nodiscard]] inline Machine& current_machine() noexcept { return *current_processor()->machine; }
 
-// Driver code that traps and stack walks must know.
+// Driver code that traps and stack walks must know. Ranges may lie in one another, and several drivers may have the same one.
 [[nodiscard]] bool add_code_range(Machine& machine, const CodeRange& range) noexcept;
-void remove_code_range(Machine& machine, std::uintptr_t begin) noexcept;
+void remove_code_range(Machine& machine, const CodeRange& range) noexcept;
 [[nodiscard]] const CodeRange* find_code_range(const Machine& machine, std::uintptr_t address) noexcept;
 
 } // namespace dirql::ke

@@ -71,8 +71,7 @@ public:
         machine_->recorder = recorder;
         for (unsigned i = 0; i < machine_->processor_count; ++i)
             machine_->processors[i]->trace_on = recorder != nullptr;
-        (void)ke::add_code_range(*machine_,
-                                 {number(__start_driver_code), number(__stop_driver_code), "echo.so", nullptr});
+        (void)ke::add_code_range(*machine_, {number(__start_driver_code), number(__stop_driver_code), "echo.so"});
     }
 
     [[nodiscard]] ke::Machine& operator*() const { return *machine_; }

@@ -14,7 +14,7 @@ alignas(64) unsigned char image_memory[1024];
 
 ke::CodeRange image() {
     const auto begin = reinterpret_cast<std::uintptr_t>(image_memory);
-    return {begin, begin + sizeof image_memory, "image", nullptr};
+    return {begin, begin + sizeof image_memory, "image"};
 }
 
 template <class T> T* in_image(std::size_t offset = 0) { return new (image_memory + offset) T{}; }

@@ -168,7 +168,7 @@ TEST_CASE("ExAllocatePool2 refuses what it does not understand", "[pool]") {
 TEST_CASE("what an image has not freed is known at its unload", "[pool]") {
     KernelFixture kernel;
     const auto here = address_of(reinterpret_cast<const void*>(&address_of)) & ~std::uintptr_t{0xFFFFF};
-    const ke::CodeRange image{here - (64 << 20), here + (64 << 20), "test", nullptr};
+    const ke::CodeRange image{here - (64 << 20), here + (64 << 20), "test"};
     REQUIRE(ke::add_code_range(kernel.machine(), image));
     const ke::Stop stop = kernel.run([&] {
         CHECK(ex::report_leaks(image).blocks == 0);
