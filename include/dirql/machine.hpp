@@ -24,11 +24,15 @@ namespace api {
 class MachineImpl;
 }
 
-/// How a machine is made. Durations are of virtual time where nothing else is said.
+/// How a machine is made. Durations are of virtual time where nothing else is said. What is out of its bounds makes Machine's
+/// constructor throw std::invalid_argument.
 struct MachineOptions {
+    static constexpr unsigned max_processors = 64;
+    static constexpr std::size_t max_physical_memory = std::size_t{1} << 30;
+
     std::uint64_t seed = 0;                               ///< decides every choice; the same seed gives the same run
-    unsigned processors = 1;                              ///< 1 to 64
-    std::size_t physical_memory = std::size_t{256} << 20; ///< bytes, up to 1 GiB
+    unsigned processors = 1;                              ///< 1 to max_processors
+    std::size_t physical_memory = std::size_t{256} << 20; ///< bytes, up to max_physical_memory
     bool trace = false;                                   ///< record events from the start, see Machine::trace
     /// How long a driver may run on, from the system service, work item or DPC that it works for or from its last wait, before
     /// the machine stops with a stall or, at DISPATCH_LEVEL, bug check 0x133.
@@ -37,9 +41,13 @@ struct MachineOptions {
     std::chrono::nanoseconds run_budget = std::chrono::hours(1);
     /// The same without the time in which all processors rest: work that wakes itself forever ends in a stall.
     std::chrono::nanoseconds busy_budget = std::chrono::minutes(1);
-    /// Host CPU time that driver code without preemption points may take.
+    /// Host CPU time that driver code without preemption points may take, the last resort: exact to a quarter, and not the same
+    /// place on every run. 0: there is no such watch.
     std::chrono::nanoseconds cpu_budget = std::chrono::seconds(10);
-    /// Told of debug output as it comes; Machine::debug_output keeps it in any case.
+    /// Told of debug output as it comes; Machine::debug_output keeps it in any case. It is called from inside of the machine, on the
+    /// stack of the driver that prints (64 KiB, less what the driver has used), and must not use the machine or wait for it. An
+    /// exception that leaves it (a failed assertion) waits: the driver goes on, and the call that drives the machine throws it
+    /// at its end.
     std::function<void(std::string_view)> on_debug_output = nullptr;
 };
 
@@ -50,8 +58,9 @@ struct MachineOptions {
 /// throw std::logic_error inside of one. So does every use of a Machine that was moved from.
 class Machine {
 public:
-    /// Boots. Throws std::bad_alloc or std::system_error when the host cannot give the memory, BadResult with
-    /// ErrorCode::stopped when the kernel stops before it is up.
+    /// Boots. Throws std::invalid_argument for options out of bounds, std::bad_alloc when `physical_memory` is too little for the
+    /// kernel, std::system_error when the host cannot give it, BadResult with ErrorCode::stopped when the kernel stops before
+    /// it is up.
     explicit Machine(MachineOptions options = {});
     /// The same in a shared Host, which makes it much cheaper from the second machine on.
     explicit Machine(Host& host, MachineOptions options = {});
@@ -79,7 +88,8 @@ public:
     /// Runs `body` in a system thread of the kernel, at PASSIVE_LEVEL: for tests of kernel functions.
     Outcome run_in_kernel(const std::function<void()>& body);
 
-    /// Lets the machine run for this long with nothing asked of it.
+    /// Lets the machine run for this long with nothing asked of it, which is not counted against the run's budget. Rounded up to
+    /// 100 ns; a negative duration is none.
     Outcome advance(std::chrono::nanoseconds duration);
 
     /// How the last run ended.

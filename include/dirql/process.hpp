@@ -49,7 +49,7 @@ public:
     [[nodiscard]] void* allocate(std::size_t bytes);
     void free(void* memory) noexcept;
 
-    /// Lets virtual time pass, as Sleep.
+    /// Lets virtual time pass, as Sleep. Rounded up to 100 ns; a negative duration is none.
     void sleep(std::chrono::nanoseconds duration);
 
     Process(const Process&) = delete;

@@ -26,16 +26,39 @@ api::MachineImpl& Machine::impl() const {
     return *impl_;
 }
 
-Result<Driver> Machine::load(const LinkedDriver& driver) { return impl().load_linked(driver); }
-Result<Driver> Machine::load(const std::filesystem::path& plug_in) { return impl().load_plug_in(plug_in); }
-Result<Driver> Machine::load(std::string_view name, void* driver_entry) {
-    return impl().load_function(name, driver_entry);
-}
-Result<Unload> Machine::unload(const Driver& driver) { return impl().unload(driver.id_); }
+namespace {
 
-Outcome Machine::run(const std::function<void(Process&)>& body) { return impl().run_application(body); }
-Outcome Machine::run_in_kernel(const std::function<void()>& body) { return impl().run_in_kernel(body); }
-Outcome Machine::advance(std::chrono::nanoseconds duration) { return impl().advance(duration); }
+// What a listener has thrown leaves the call that drove the machine, when that has come to its end.
+template <class Call> auto driven(api::MachineImpl& machine, Call&& call) {
+    auto result = call();
+    machine.rethrow_of_listener();
+    return result;
+}
+
+} // namespace
+
+Result<Driver> Machine::load(const LinkedDriver& driver) {
+    return driven(impl(), [&] { return impl_->load_linked(driver); });
+}
+Result<Driver> Machine::load(const std::filesystem::path& plug_in) {
+    return driven(impl(), [&] { return impl_->load_plug_in(plug_in); });
+}
+Result<Driver> Machine::load(std::string_view name, void* driver_entry) {
+    return driven(impl(), [&] { return impl_->load_function(name, driver_entry); });
+}
+Result<Unload> Machine::unload(const Driver& driver) {
+    return driven(impl(), [&] { return impl_->unload(driver.id_); });
+}
+
+Outcome Machine::run(const std::function<void(Process&)>& body) {
+    return driven(impl(), [&] { return impl_->run_application(body); });
+}
+Outcome Machine::run_in_kernel(const std::function<void()>& body) {
+    return driven(impl(), [&] { return impl_->run_in_kernel(body); });
+}
+Outcome Machine::advance(std::chrono::nanoseconds duration) {
+    return driven(impl(), [&] { return impl_->advance(duration); });
+}
 
 const Outcome& Machine::outcome() const { return impl().outcome; }
 const std::string& Machine::debug_output() const { return impl().debug_text; }

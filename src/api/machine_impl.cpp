@@ -37,9 +37,24 @@ void require_host() {
     if (ke::current_processor() != nullptr) throw std::logic_error("a machine is used from inside of a run");
 }
 
+static_assert(MachineOptions::max_processors == ke::max_processors);
+static_assert(MachineOptions::max_physical_memory == ke::max_physical_memory);
+
+void require(bool holds, const char* option, const char* rule) {
+    if (!holds) throw std::invalid_argument(fmt::format("MachineOptions::{} is {}", option, rule));
+}
+
 // What must hold before a machine is made.
 MachineOptions checked(MachineOptions options) {
+    constexpr std::chrono::nanoseconds none{0};
     require_host();
+    require(options.processors >= 1 && options.processors <= options.max_processors, "processors", "1 to 64");
+    require(options.physical_memory > 0 && options.physical_memory <= options.max_physical_memory, "physical_memory",
+            "more than nothing, and up to 1 GiB");
+    require(options.callout_budget > none, "callout_budget", "more than nothing");
+    require(options.run_budget > none, "run_budget", "more than nothing");
+    require(options.busy_budget > none, "busy_budget", "more than nothing");
+    require(options.cpu_budget >= none, "cpu_budget", "0, for no watch, or more");
     return options;
 }
 
@@ -87,9 +102,19 @@ void MachineImpl::name_functions() {
     });
 }
 
+// What the listener throws cannot pass through the driver that prints; it waits for the host's side.
 void MachineImpl::debug_output(std::string_view text) {
     debug_text += text;
-    if (options.on_debug_output) options.on_debug_output(text);
+    if (!options.on_debug_output) return;
+    try {
+        options.on_debug_output(text);
+    } catch (...) {
+        if (!listener_exception_) listener_exception_ = std::current_exception();
+    }
+}
+
+void MachineImpl::rethrow_of_listener() {
+    if (listener_exception_) std::rethrow_exception(std::exchange(listener_exception_, nullptr));
 }
 
 Error MachineImpl::stopped_error() const {
@@ -149,13 +174,16 @@ Outcome MachineImpl::run_application(const std::function<void(Process&)>& body) 
     return outcome;
 }
 
+// The time that is asked for is no part of the run's budget, which is there for what happens meanwhile.
 Outcome MachineImpl::advance(std::chrono::nanoseconds duration) {
-    const std::function<void()> sleep = [&] {
-        LARGE_INTEGER interval;
-        interval.QuadPart = -duration.count() / 100;
-        KeDelayExecutionThread(KernelMode, FALSE, &interval);
-    };
+    LARGE_INTEGER interval = relative_interval(duration);
+    const std::function<void()> sleep = [&] { KeDelayExecutionThread(KernelMode, FALSE, &interval); };
+    const auto asked_for = static_cast<std::uint64_t>(-interval.QuadPart) * 100;
+    std::uint64_t& budget = kernel_->options.run_budget;
+    const std::uint64_t usual = budget;
+    budget = std::max(usual, usual + asked_for); // the sum may not fit
     run_system("Advance", sleep);
+    budget = usual;
     return outcome;
 }
 

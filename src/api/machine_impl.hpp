@@ -12,6 +12,7 @@
 
 #include <dirql/machine.hpp>
 
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -50,6 +51,8 @@ public:
     Outcome advance(std::chrono::nanoseconds duration);
 
     void debug_output(std::string_view text) override;
+    // What MachineOptions::on_debug_output has thrown since this was asked last.
+    void rethrow_of_listener();
 
     [[nodiscard]] ke::Machine& kernel() noexcept { return *kernel_; }
     // The run whose application is there, see Owner. 0: none.
@@ -80,6 +83,7 @@ private:
     ke::Slot* slot_;
     ke::Machine* kernel_;
     std::uint64_t current_run_ = 0;
+    std::exception_ptr listener_exception_;
     diag::Recorder recorder_;
     std::vector<std::unique_ptr<LoadedDriver>> drivers_; // in the order of loading
     std::unordered_map<std::string, const char*> names_; // name_in_machine()
@@ -109,6 +113,13 @@ private:
 template <class Body> bool between_runs(ke::Machine& machine, Body&& body) noexcept {
     const OnProcessor on_processor(machine);
     return ke::on_host_flow(machine, body);
+}
+
+// As NT's waits take it: relative times are negative, in 100 ns. Nothing is waited for less than what is asked.
+[[nodiscard]] inline LARGE_INTEGER relative_interval(std::chrono::nanoseconds duration) noexcept {
+    LARGE_INTEGER interval;
+    interval.QuadPart = duration.count() <= 0 ? 0 : -(duration.count() / 100 + (duration.count() % 100 != 0));
+    return interval;
 }
 
 // An Outcome of what the kernel recorded.

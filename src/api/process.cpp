@@ -129,8 +129,7 @@ void Process::free(void* memory) noexcept {
 
 void Process::sleep(std::chrono::nanoseconds duration) {
     (void)ke::system_service([&] {
-        LARGE_INTEGER interval;
-        interval.QuadPart = -duration.count() / 100;
+        LARGE_INTEGER interval = api::relative_interval(duration);
         return KeDelayExecutionThread(UserMode, FALSE, &interval);
     });
 }

@@ -66,15 +66,20 @@ void clear_spinners(Machine& machine) noexcept {
     for (unsigned i = 0; i < machine.processor_count; ++i) machine.processors[i]->waiting_for_lock = 0;
 }
 
-// All processors are idle: time goes on to the next timer. False when there is none.
+std::uint64_t after(std::uint64_t now, std::uint64_t budget) noexcept {
+    return budget > never - now ? never : now + budget;
+}
+
+// All processors are idle: time goes on to the next timer, or to the end of the run if that is earlier. False when there is none.
 bool leap(Machine& machine) noexcept {
     if (machine.next_timer == never) return false;
-    if (machine.next_timer > machine.now) {
-        machine.busy_time_ends += machine.next_timer - machine.now;
+    const std::uint64_t to = std::min(machine.next_timer, machine.run_ends);
+    if (to > machine.now) {
+        machine.busy_time_ends = after(machine.busy_time_ends, to - machine.now);
         machine.run_deadline = std::min(machine.run_ends, machine.busy_time_ends);
-        machine.now = machine.next_timer;
+        machine.now = to;
     }
-    request_interrupt(machine.processors[0], DISPATCH_LEVEL);
+    if (machine.next_timer <= to) request_interrupt(machine.processors[0], DISPATCH_LEVEL);
     return true;
 }
 
@@ -94,8 +99,8 @@ const char* used_up_budget(const Machine& machine) noexcept {
 
 void run(Machine& machine, bool (*done)(void*), void* context) noexcept {
     machine.executor.adopt_host_thread();
-    machine.run_ends = machine.now + machine.options.run_budget;
-    machine.busy_time_ends = machine.now + machine.options.busy_budget;
+    machine.run_ends = after(machine.now, machine.options.run_budget);
+    machine.busy_time_ends = after(machine.now, machine.options.busy_budget);
     machine.run_deadline = std::min(machine.run_ends, machine.busy_time_ends);
     const ArmedTraps traps(machine);
     while (!machine.stopping && !done(context)) {

@@ -72,7 +72,7 @@ public:
         last_seen_ = 0;
         idle_ticks_ = 0;
         make_timer();
-        set_timer(budget_ns / ticks_without_progress);
+        set_timer((budget_ns + ticks_without_progress - 1) / ticks_without_progress);
     }
     void stop() noexcept {
         if (--depth_ != 0) return;

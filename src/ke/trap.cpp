@@ -230,7 +230,7 @@ const char* host_code_at(const Processor& processor, std::uint64_t address) noex
     return nullptr;
 }
 
-// The last resort against driver code that passes no preemption point.
+// The CPU-time watch, the last resort against driver code that passes no preemption point.
 void on_no_progress(void* data, bool tell_of_host) noexcept {
     auto& context = *static_cast<ucontext_t*>(data);
     Processor* processor = current_processor();

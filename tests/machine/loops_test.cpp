@@ -63,7 +63,7 @@ TEST_CASE("an endless loop at DISPATCH_LEVEL or in a DPC is bug check 0x133") {
     }
 }
 
-TEST_CASE("a loop without preemption points is ended by the wall clock") {
+TEST_CASE("a loop without preemption points is ended by the CPU-time watch") {
     Host host;
     const Outcome below = provoke(host, misuse_loop, {Form::unpreempted, 1, 0}, short_budgets());
     INFO(below.report);
