@@ -38,7 +38,7 @@ struct MachineOptions {
     /// the machine stops with a stall or, at DISPATCH_LEVEL, bug check 0x133.
     std::chrono::nanoseconds callout_budget = std::chrono::seconds(5);
     /// How much time may pass in one run.
-    std::chrono::nanoseconds run_budget = std::chrono::hours(1);
+    std::chrono::nanoseconds run_budget = std::chrono::hours(24);
     /// The same without the time in which all processors rest: work that wakes itself forever ends in a stall.
     std::chrono::nanoseconds busy_budget = std::chrono::minutes(1);
     /// Host CPU time that driver code without preemption points may take, the last resort: exact to a quarter, and not the same

@@ -26,6 +26,18 @@ bool wrapped_initialize(ke::Machine& machine) {
 }
 }
 
+TEST_CASE("a machine of the API and one of ke alone have the same defaults") {
+    const MachineOptions api;
+    const ke::MachineOptions kernel;
+    CHECK(kernel.seed == api.seed);
+    CHECK(kernel.processors == api.processors);
+    CHECK(kernel.physical_memory == api.physical_memory);
+    CHECK(std::chrono::nanoseconds(kernel.callout_budget) == api.callout_budget);
+    CHECK(std::chrono::nanoseconds(kernel.run_budget) == api.run_budget);
+    CHECK(std::chrono::nanoseconds(kernel.busy_budget) == api.busy_budget);
+    CHECK(std::chrono::nanoseconds(kernel.cpu_budget) == api.cpu_budget);
+}
+
 TEST_CASE("a bug check at boot is an error of the machine's making") {
     Host host;
     for (int i = 0; i < 3; ++i) {
