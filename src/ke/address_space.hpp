@@ -42,8 +42,5 @@ extern const HalfBases halves_in_force;
 [[nodiscard]] constexpr std::size_t pages_for(std::size_t bytes) noexcept {
     return (bytes + page_size - 1) >> page_shift;
 }
-[[nodiscard]] constexpr std::size_t round_to_pages(std::size_t bytes) noexcept {
-    return pages_for(bytes) << page_shift;
-}
 
 } // namespace dirql::ke

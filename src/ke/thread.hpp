@@ -45,8 +45,7 @@ struct Thread {
     LIST_ENTRY irp_list;    // io: IRPs issued by this thread
     std::byte* kernel_stack_low;
     std::byte* kernel_stack_top;
-    void* door;                 // where the user side waits for the system service under way
-    std::uint8_t service_depth; // system services under way: callbacks and Zw calls nest
+    void* door; // where the user side waits for the system service under way
 
     LIST_ENTRY apcs[2]; // by mode: KernelMode, UserMode
     std::uint8_t user_apc_pending;
@@ -75,7 +74,6 @@ struct Thread {
     // Stopping the machine: the executor resumes application threads once more, to unwind.
     std::uint8_t unwind;
     std::uint8_t started;
-    std::uint8_t door_throws; // what the unwound system service does at its door
 
     Process* process;
     LIST_ENTRY process_entry;
