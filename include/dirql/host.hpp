@@ -13,6 +13,10 @@ class HostImpl;
 
 /// Owns and recycles the address space of machines, and caches plug-ins. Making a machine in a Host that has had one before
 /// costs microseconds. May be used from several host threads at once. Outlives its machines.
+///
+/// A machine's memory is not handed on by fork(): in the child, a machine of the parent can be dropped, and throws
+/// std::logic_error when it is used; new ones can be made. A child that is forked by an application in a run has lost the stack
+/// under it, and ends with SIGSEGV at once.
 class Host {
 public:
     Host();

@@ -60,7 +60,7 @@ Error without_entry(std::string_view name) {
 } // namespace
 
 Result<Driver> MachineImpl::load_plug_in(const std::filesystem::path& path) {
-    if (kernel_->stopping) return stopped_error();
+    if (stopped()) return stopped_error();
     auto plug_in = host_.plug_in(path);
     if (!plug_in) return plug_in.error();
     auto driver = std::make_unique<LoadedDriver>();
@@ -87,7 +87,7 @@ Result<Driver> MachineImpl::load_plug_in(const std::filesystem::path& path) {
 }
 
 Result<Driver> MachineImpl::load_linked(const LinkedDriver& linked) {
-    if (kernel_->stopping) return stopped_error();
+    if (stopped()) return stopped_error();
     if (linked.entry == nullptr) return without_entry(linked.name);
     ldr::LinkedImage& image = image_of(linked);
     if (!image.try_claim()) {
@@ -104,7 +104,7 @@ Result<Driver> MachineImpl::load_linked(const LinkedDriver& linked) {
 }
 
 Result<Driver> MachineImpl::load_function(std::string_view name, void* entry) {
-    if (kernel_->stopping) return stopped_error();
+    if (stopped()) return stopped_error();
     if (entry == nullptr) return without_entry(name);
     auto driver = std::make_unique<LoadedDriver>();
     driver->name = name;
@@ -157,7 +157,7 @@ Result<Driver> MachineImpl::start(std::unique_ptr<LoadedDriver> loading, void* e
 }
 
 Result<Unload> MachineImpl::unload(std::uint64_t id) {
-    if (kernel_->stopping) return stopped_error();
+    if (stopped()) return stopped_error();
     const auto found = std::ranges::find(drivers_, id, [](const auto& driver) { return driver->id; });
     if (found == drivers_.end())
         return Error{ErrorCode::invalid_argument, "this driver is not loaded, or not in this machine"};

@@ -37,7 +37,7 @@ ke::Slot* HostImpl::take_slot(std::size_t physical_memory) {
     const std::size_t pages = ke::pages_for(std::min(physical_memory, ke::max_physical_memory));
     const std::lock_guard lock(mutex_);
     for (OwnedSlot& owned : slots_) {
-        if (owned.busy || owned.slot->physical_pages() != pages) continue;
+        if (owned.busy || owned.slot->physical_pages() != pages || owned.slot->in_forked_child()) continue;
         owned.busy = true;
         return owned.slot.get();
     }
@@ -46,7 +46,7 @@ ke::Slot* HostImpl::take_slot(std::size_t physical_memory) {
 }
 
 void HostImpl::give_slot(ke::Slot* slot) {
-    slot->reset();
+    if (!slot->in_forked_child()) slot->reset();
     const std::lock_guard lock(mutex_);
     for (OwnedSlot& owned : slots_) {
         if (owned.slot.get() == slot) owned.busy = false;

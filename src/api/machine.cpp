@@ -23,6 +23,7 @@ Machine& Machine::operator=(Machine&& other) noexcept {
 
 api::MachineImpl& Machine::impl() const {
     if (impl_ == nullptr) throw std::logic_error("a Machine is used that has been moved from");
+    impl_->require_own_process();
     return *impl_;
 }
 

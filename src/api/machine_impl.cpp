@@ -81,6 +81,12 @@ MachineImpl::MachineImpl(HostImpl& host, MachineOptions machine_options)
 }
 
 MachineImpl::~MachineImpl() {
+    if (slot_->in_forked_child()) { // which has its own copy of the program's data, and nothing of the machine
+        for (auto& driver : drivers_) {
+            if (driver->linked != nullptr) driver->linked->release();
+        }
+        return;
+    }
     recorder_.clear(); // nobody will read it: no need to look up names before the images go
     for (auto& driver : drivers_) release(*driver);
     host_.give_slot(slot_);
@@ -103,6 +109,10 @@ void MachineImpl::name_functions() {
 }
 
 // What the listener throws cannot pass through the driver that prints; it waits for the host's side.
+void MachineImpl::require_own_process() const {
+    if (slot_->in_forked_child()) throw std::logic_error("a machine is used in a process forked from its own");
+}
+
 void MachineImpl::debug_output(std::string_view text) {
     debug_text += text;
     if (!options.on_debug_output) return;
@@ -122,6 +132,11 @@ Error MachineImpl::stopped_error() const {
     return {ErrorCode::stopped, outcome.report.substr(0, line_end), 0};
 }
 
+bool MachineImpl::stopped() {
+    if (kernel_->stopping && outcome.finished()) conclude();
+    return kernel_->stopping;
+}
+
 const Outcome& MachineImpl::conclude() {
     outcome = {};
     if (kernel_->stopping) {
@@ -133,7 +148,7 @@ const Outcome& MachineImpl::conclude() {
 
 bool MachineImpl::run_system(const char* name, const std::function<void()>& body) {
     require_host();
-    if (kernel_->stopping) return false;
+    if (stopped()) return false;
     ke::Thread* thread = nullptr;
     const bool made = between_runs(*kernel_, [&] {
         constexpr KPRIORITY normal_priority = 8; // as PsCreateSystemThread gives
@@ -163,7 +178,7 @@ Outcome MachineImpl::run_in_kernel(const std::function<void()>& body) {
 
 Outcome MachineImpl::run_application(const std::function<void(Process&)>& body) {
     require_host();
-    if (kernel_->stopping) return outcome;
+    if (stopped()) return outcome;
     ProcessImpl process(*kernel_, body);
     current_run_ = process.run();
     if (!kernel_->stopping) ke::run(*kernel_, process_ended, &process);

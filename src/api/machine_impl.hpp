@@ -54,6 +54,8 @@ public:
     // What MachineOptions::on_debug_output has thrown since this was asked last.
     void rethrow_of_listener();
 
+    // The kernel is there, and its memory; not in a forked child. Throws std::logic_error.
+    void require_own_process() const;
     [[nodiscard]] ke::Machine& kernel() noexcept { return *kernel_; }
     // The run whose application is there, see Owner. 0: none.
     [[nodiscard]] std::uint64_t current_run() const noexcept { return current_run_; }
@@ -69,6 +71,8 @@ public:
 private:
     // Runs `body` on a system thread until it returns or the machine stops, and records the outcome. False when it stopped.
     bool run_system(const char* name, const std::function<void()>& body);
+    // Has the machine stopped? Then `outcome` tells how.
+    [[nodiscard]] bool stopped();
     // Finishes a run: unwinds what a stop left, and makes an Outcome of it.
     const Outcome& conclude();
     Result<Driver> start(std::unique_ptr<LoadedDriver> driver, void* entry, void* base, std::size_t size);

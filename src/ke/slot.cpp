@@ -23,10 +23,17 @@ namespace {
 
 [[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
+// A forked child would share the memory with its parent, and ruin the parent's machine: it gets nothing of a slot.
+void* map(void* address, std::size_t bytes, int protection, int flags, int fd, off_t offset) noexcept {
+    void* memory = mmap(address, bytes, protection, flags, fd, offset);
+    if (memory != MAP_FAILED) madvise(memory, bytes, MADV_DONTFORK);
+    return memory;
+}
+
 // Address space without memory behind it: any touch faults.
 void* reserve(std::uintptr_t address, std::size_t bytes, int extra_flags) noexcept {
-    return mmap(reinterpret_cast<void*>(address), bytes, PROT_NONE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | extra_flags, -1, 0);
+    return map(reinterpret_cast<void*>(address), bytes, PROT_NONE,
+               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | extra_flags, -1, 0);
 }
 
 bool reservable(std::uintptr_t address) noexcept {
@@ -89,7 +96,7 @@ void Slot::Bitmap::clear() noexcept {
 }
 
 Slot::Slot(unsigned index, std::size_t physical_memory)
-    : index_(index), physical_pages_(pages_for(std::min(physical_memory, max_physical_memory))),
+    : index_(index), owner_(getpid()), physical_pages_(pages_for(std::min(physical_memory, max_physical_memory))),
       free_pages_(physical_pages_), system_base_(reinterpret_cast<std::byte*>(halves().system + index * slot_size)),
       user_base_(reinterpret_cast<std::byte*>(halves().user + index * slot_size)), physical_(physical_pages_),
       views_(views_size / page_size) {
@@ -98,21 +105,24 @@ Slot::Slot(unsigned index, std::size_t physical_memory)
     if (reserve(system, slot_size, MAP_FIXED_NOREPLACE) != system_base_) fail("the system half of a slot is taken");
     if (reserve(user, slot_size, MAP_FIXED_NOREPLACE) != user_base_) fail("the user half of a slot is taken");
     memory_fd_ = create_memory(physical_pages_ * page_size);
-    void* map =
-        mmap(system_base_, physical_pages_ * page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory_fd_, 0);
-    if (map == MAP_FAILED) fail("mmap of physical memory");
+    void* direct_map =
+        map(system_base_, physical_pages_ * page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memory_fd_, 0);
+    if (direct_map == MAP_FAILED) fail("mmap of physical memory");
     user_frames_ = create_frame_table(slot_size / page_size);
     view_frames_ = create_frame_table(views_size / page_size);
 }
 
 Slot::~Slot() {
-    forget_flows();
     munmap(user_frames_, slot_size / page_size * sizeof(Pfn));
     munmap(view_frames_, views_size / page_size * sizeof(Pfn));
+    close(memory_fd_);
+    if (in_forked_child()) return; // another slot may stand there
+    forget_flows();
     munmap(system_base_, slot_size);
     munmap(user_base_, slot_size);
-    close(memory_fd_);
 }
+
+bool Slot::in_forked_child() const noexcept { return getpid() != owner_; }
 
 std::byte* Slot::allocate_pages(std::size_t count) noexcept {
     if (count == 0 || count > free_pages_) return nullptr;
@@ -136,7 +146,7 @@ void Slot::protect(void* address, std::size_t count, int protection) noexcept {
 bool Slot::map_frames(std::byte* address, Pfn first, std::size_t count, bool writable) noexcept {
     const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
     const auto offset = static_cast<off_t>(std::size_t{first} << page_shift);
-    if (mmap(address, count * page_size, protection, MAP_SHARED | MAP_FIXED, memory_fd_, offset) == MAP_FAILED)
+    if (map(address, count * page_size, protection, MAP_SHARED | MAP_FIXED, memory_fd_, offset) == MAP_FAILED)
         return false;
     const bool user = in_user_half(address);
     const std::byte* base = user ? user_base_ : system_base_ + views_offset;

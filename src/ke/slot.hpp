@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <sys/types.h>
 #include <vector>
 
 namespace dirql::ke {
@@ -25,6 +26,9 @@ public:
     ~Slot();
     Slot(const Slot&) = delete;
     Slot& operator=(const Slot&) = delete;
+
+    // This process has been forked from the one that made the slot: it has the object, and not the memory.
+    [[nodiscard]] bool in_forked_child() const noexcept;
 
     [[nodiscard]] unsigned index() const noexcept { return index_; }
     [[nodiscard]] std::byte* system_base() const noexcept { return system_base_; }
@@ -92,6 +96,7 @@ private:
     void forget_flows() noexcept;
 
     unsigned index_;
+    pid_t owner_;
     int memory_fd_ = -1;
     std::size_t physical_pages_;
     std::size_t free_pages_;

@@ -174,6 +174,29 @@ TEST_CASE("a machine cannot be run from inside of a run") {
     CHECK(other.run([](Process& process) { CHECK(process.open("\\Device\\Misuse")); }).finished());
 }
 
+TEST_CASE("a forked child has nothing of its parent's machines, and may make its own") {
+    Host host;
+    Machine machine = loaded(host);
+    Machine with_linked(host);
+    with_linked.load(drivers::misuse).value();
+    const Death death = death_of([&] {
+        try {
+            machine.run([](Process&) {});
+            _exit(1);
+        } catch (const std::logic_error&) {
+        }
+        { const Machine dropped = std::move(machine); }
+        { const Machine dropped = std::move(with_linked); }
+        if (!provoke(host, misuse_bug_check).is_bug_check(0xDEADDEAD)) _exit(2);
+        Host own;
+        if (!provoke(own, misuse_bug_check, {Form::linked}).is_bug_check(0xDEADDEAD)) _exit(3);
+    });
+    CHECK(death.text == "");
+    CHECK(death.exit_status == 0);
+    CHECK(machine.run([](Process& process) { CHECK(process.open("\\Device\\Misuse")); }).finished());
+    CHECK(with_linked.run([](Process& process) { CHECK(process.open("\\Device\\Misuse")); }).finished());
+}
+
 TEST_CASE("signal handlers that stood before a run stand again after it") {
     struct sigaction before {};
     struct sigaction after {};
@@ -233,6 +256,21 @@ TEST_CASE("a fault between runs is the host's alone: dirql says nothing of it") 
     });
     CHECK(death.signal == SIGSEGV);
     CHECK(death.text.empty());
+}
+
+TEST_CASE("a child that an application forks dies at once, and the application goes on") {
+    Host host;
+    Machine machine = loaded(host);
+    int status = 0;
+    const Outcome outcome = machine.run([&](Process& process) {
+        File file = process.open("\\Device\\Misuse").value();
+        const pid_t child = fork();
+        if (child == 0) _exit(0);
+        waitpid(child, &status, 0);
+        CHECK(file.device_control(MISUSE_CODE(misuse_nothing)).status == 0);
+    });
+    CHECK(outcome.finished());
+    CHECK(WIFSIGNALED(status));
 }
 
 TEST_CASE("an abort of application code is an abort") {
