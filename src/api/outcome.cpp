@@ -1,7 +1,7 @@
 // From what the kernel recorded when it stopped to an Outcome.
 #include "api/machine_impl.hpp"
 #include "api/stop_names.hpp"
-#include "diag/guarded_memory.hpp"
+#include "diag/blame.hpp"
 #include "diag/names.hpp"
 #include "diag/report.hpp"
 
@@ -35,20 +35,8 @@ private:
     StopNames names_;
 };
 
-// A rule about what a routine left is broken when the routine has returned: the parameters name it, or the device does.
-std::string driver_named_by(const ke::Stop& stop, const StackReader& reader) {
-    for (const std::uint64_t parameter : stop.parameters) {
-        if (const ke::CodeRange* range = reader.driver_of(parameter)) return range->name;
-    }
-    const diag::GuardedMemory memory; // the device may be what the driver made of it
-    const auto device = memory.read(stop.device);
-    const auto driver = device ? memory.read(device->DriverObject) : std::nullopt;
-    const ke::CodeRange* range =
-        driver ? reader.driver_of(reinterpret_cast<std::uint64_t>(driver->DriverInit)) : nullptr;
-    return range == nullptr ? std::string() : range->name;
-}
-
-BugCheck describe(const ke::Stop& stop, StackReader& reader) {
+BugCheck describe(const ke::Machine& machine, StackReader& reader) {
+    const ke::Stop& stop = machine.stop;
     BugCheck result;
     result.code = stop.code;
     result.name = diag::bug_check_name(stop.code);
@@ -56,12 +44,10 @@ BugCheck describe(const ke::Stop& stop, StackReader& reader) {
     if (stop.rule != nullptr) result.rule = stop.rule;
     if (stop.document != nullptr) result.document = stop.document;
     for (std::uint32_t i = 0; i < stop.frame_count; ++i) {
-        const ke::CodeRange* range = reader.driver_of(stop.frames[i]);
-        if (range == nullptr) continue;
-        if (result.driver.empty()) result.driver = range->name;
+        if (reader.driver_of(stop.frames[i]) == nullptr) continue;
         result.stack.push_back(reader.read(stop.frames[i], i != 0 || !stop.faulted));
     }
-    if (result.driver.empty()) result.driver = driver_named_by(stop, reader);
+    result.driver = diag::blamed_driver(machine, reader.names());
     return result;
 }
 
@@ -71,7 +57,7 @@ Outcome describe_stop(const ke::Machine& machine, const std::vector<std::unique_
     StackReader reader(machine, drivers);
     Outcome outcome;
     outcome.kind = machine.stop.kind == ke::StopKind::bug_check ? OutcomeKind::bug_check : OutcomeKind::stall;
-    outcome.bug_check = describe(machine.stop, reader);
+    outcome.bug_check = describe(machine, reader);
     outcome.report = diag::stop_report(machine, reader.names());
     return outcome;
 }

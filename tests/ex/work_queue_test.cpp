@@ -178,8 +178,7 @@ TEST_CASE("misuse of work items", "[work][bugcheck]") {
     SECTION("returned at DISPATCH_LEVEL") {
         const PWORKER_THREAD_ROUTINE routine = [](PVOID) { KeRaiseIrqlToDpcLevel(); };
         // A driver's, unlike all other code of this program, which the kernel is linked into.
-        REQUIRE(
-            ke::add_code_range(kernel.machine(), {ke::parameter(routine), ke::parameter(routine) + 1, "x"}));
+        REQUIRE(ke::add_code_range(kernel.machine(), {ke::parameter(routine), ke::parameter(routine) + 1, "x"}));
         stop = kernel.run([&] {
             ExInitializeWorkItem(&item, routine, &kernel);
             ExQueueWorkItem(&item, DelayedWorkQueue);
