@@ -10,6 +10,7 @@
 #include "ke/stop.hpp"
 #include "ke/user_copy.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <ucontext.h>
@@ -247,6 +248,11 @@ void on_no_progress(void* data, bool tell_of_host) noexcept {
                          !raised});
 }
 
+bool driver_on(const Stop& recorded, const Machine& machine) noexcept {
+    return std::any_of(recorded.frames, recorded.frames + recorded.frame_count,
+                       [&](std::uint64_t address) { return find_code_range(machine, address) != nullptr; });
+}
+
 } // namespace
 
 ArmedTraps::ArmedTraps(Machine& machine) noexcept {
@@ -268,7 +274,9 @@ void unhandled_exception(EXCEPTION_RECORD* record, CONTEXT* context, void*) {
             record_stack_of_fault(*processor, context->Rip, context->Rsp, context->Rbp);
         }
     }
-    const BugCheckDetails details{.rule = "an exception in driver code was not handled"};
+    const BugCheckDetails details{.rule = driver_on(machine.stop, machine)
+                                              ? "an exception in driver code was not handled"
+                                              : "an exception was not handled, and no driver's code is on the stack"};
     if (processor->in_dpc != 0 || processor->in_interrupt != 0) {
         bug_check(KMODE_EXCEPTION_NOT_HANDLED, code, address, record->ExceptionInformation[0],
                   record->ExceptionInformation[1], details);

@@ -106,6 +106,14 @@ TEST_CASE("a driver without a DriverEntry is an error") {
     CHECK(machine.run([](Process&) {}).finished());
 }
 
+TEST_CASE("an exception that meets no driver is not told as a driver's") {
+    Machine machine;
+    const Outcome outcome = machine.run_in_kernel([] { ExRaiseStatus(STATUS_ACCESS_VIOLATION); });
+    CHECK(outcome.is_bug_check(SYSTEM_THREAD_EXCEPTION_NOT_HANDLED));
+    CHECK(outcome.bug_check.driver.empty());
+    CHECK(outcome.bug_check.rule == "an exception was not handled, and no driver's code is on the stack");
+}
+
 TEST_CASE("drivers come and go without end") {
     Host host;
     Machine machine(host);
