@@ -83,9 +83,15 @@ public:
     /// Runs `body` as the first thread of a new application process, and everything that it sets in motion, until that process
     /// has ended: the body has returned, and each thread that it started. An exception that leaves the body or a thread of it
     /// (a failed assertion) leaves run. Process memory and handles are given back.
+    ///
+    /// At a bug check or a stall the body is unwound: the service that it is in, and each one that it asks for afterwards, throws
+    /// an object that is no std::exception, destructors run, and run returns the Outcome. So `catch (...)` must rethrow or
+    /// return, and a noexcept function that does I/O ends the program, as does a destructor of the body's own: dirql's (File,
+    /// Request, Thread, Process::free) do not throw, and nothing throws while an exception is already on its way.
     Outcome run(const std::function<void(Process&)>& body);
 
-    /// Runs `body` in a system thread of the kernel, at PASSIVE_LEVEL: for tests of kernel functions.
+    /// Runs `body` in a system thread of the kernel, at PASSIVE_LEVEL: for tests of kernel functions. An exception that leaves the
+    /// body leaves run_in_kernel. At a bug check or a stall its frames are abandoned, as a kernel's are: no destructor runs.
     Outcome run_in_kernel(const std::function<void()>& body);
 
     /// Lets the machine run for this long with nothing asked of it, which is not counted against the run's budget. Rounded up to
