@@ -23,7 +23,7 @@ using Bytes = std::vector<std::byte>;
 /// What a request came to: the status block's two words, and the data that a read or control request brought.
 struct IoResult {
     Status status = 0;
-    std::uint64_t information = 0;
+    std::uint64_t information = 0; ///< of the status block: as a rule, how many bytes
     Bytes data;
 
     [[nodiscard]] bool ok() const noexcept { return succeeded(status); }
@@ -42,7 +42,7 @@ struct FileState;
 struct RequestState;
 } // namespace api
 
-/// A request under way on an overlapped file. Waits for its end when destroyed, inside of its run.
+/// A request under way on an overlapped file. When destroyed inside of its run, it is cancelled, as by cancel(), and waited for.
 /// One that was moved from, or that is used outside of its run, throws std::logic_error.
 class Request {
 public:
@@ -50,11 +50,12 @@ public:
     Request& operator=(Request&&) noexcept;
     ~Request();
 
-    /// Waits for the end. Call it once.
+    /// Waits for the end.
     IoResult wait();
     /// Has it ended?
     [[nodiscard]] bool done() const;
-    /// Asks for its cancellation. STATUS_NOT_FOUND when it has ended already.
+    /// Asks for its cancellation (NtCancelIoFileEx), which its driver decides upon. STATUS_NOT_FOUND when it has ended already,
+    /// STATUS_INVALID_HANDLE when its file was closed.
     Status cancel();
     /// What the service returned when it was started: STATUS_PENDING, or its final status.
     [[nodiscard]] Status started() const;
@@ -74,14 +75,18 @@ public:
     File& operator=(File&&) noexcept;
     ~File();
 
+    // Requests are at PASSIVE_LEVEL, return the statuses of their services, and have their buffers copied to and from the arena:
+    // std::bad_alloc when that is full (64 MiB a process).
+
     /// NtReadFile of up to `length` bytes. `offset`: where, or -1 for the file's own position (0 for overlapped files).
     IoResult read(std::size_t length, std::int64_t offset = -1);
+    /// NtWriteFile.
     IoResult write(std::span<const std::byte> data, std::int64_t offset = -1);
     /// NtDeviceIoControlFile. For METHOD_IN_DIRECT, `out` is the second buffer's first content.
     IoResult device_control(std::uint32_t code, std::span<const std::byte> in = {}, std::size_t out_length = 0,
                             std::span<const std::byte> out = {});
 
-    /// The same, not waited for.
+    /// The same, not waited for, on a file that was opened as overlapped. On another they wait all the same.
     [[nodiscard]] Request start_read(std::size_t length, std::int64_t offset = 0);
     [[nodiscard]] Request start_write(std::span<const std::byte> data, std::int64_t offset = 0);
     [[nodiscard]] Request start_device_control(std::uint32_t code, std::span<const std::byte> in = {},

@@ -105,6 +105,12 @@ std::unique_ptr<api::RequestState> new_request(const api::FileState& file) {
     return request;
 }
 
+bool under_way(const api::RequestState& request) {
+    if (request.started != STATUS_PENDING || request.event == nullptr) return false;
+    LARGE_INTEGER now{};
+    return NtWaitForSingleObject(request.event, FALSE, &now) != STATUS_SUCCESS;
+}
+
 // The end of a request: its event for an overlapped file; a synchronous file's service has waited.
 void wait_for_end(const api::RequestState& request) {
     if (request.started == STATUS_PENDING && request.event != nullptr)
@@ -160,10 +166,15 @@ std::unique_ptr<api::RequestState> begin_control(const api::FileState& file, std
 
 } // namespace
 
-// A request that nobody waited for is waited for here: its buffers must outlive it.
+// A request that nobody waited for is cancelled and waited for here: its buffers must outlive it.
 Request::~Request() {
     if (state_ == nullptr || !state_->owner().runs_now()) return;
     (void)ke::system_service<ke::OnStop::status>([&] {
+        if (under_way(*state_)) {
+            IO_STATUS_BLOCK of_cancel;
+            const ke::KernelModeCaller kernel; // the block is not the application's
+            (void)NtCancelIoFileEx(state_->file.handle, state_->iosb(), &of_cancel);
+        }
         wait_for_end(*state_);
         if (state_->event != nullptr) NtClose(state_->event);
         return STATUS_SUCCESS;
@@ -176,11 +187,7 @@ IoResult Request::wait() {
     return state.result();
 }
 
-bool Request::done() const {
-    const api::RequestState& state = usable(state_, "Request");
-    LARGE_INTEGER now{};
-    return state.started != STATUS_PENDING || NtWaitForSingleObject(state.event, FALSE, &now) == STATUS_SUCCESS;
-}
+bool Request::done() const { return !under_way(usable(state_, "Request")); }
 
 Status Request::cancel() {
     const api::RequestState& state = usable(state_, "Request");

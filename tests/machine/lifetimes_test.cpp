@@ -100,6 +100,30 @@ TEST_CASE("a request kept beyond its run has ended with it") {
     CHECK(machine.run([&](Process&) { request.reset(); }).finished());
 }
 
+TEST_CASE("a request that nobody waits for is cancelled: a failed assertion does not stall the machine") {
+    Host host;
+    Machine machine = with_keeper(host);
+    const auto fails = [&] {
+        machine.run([](Process& process) {
+            File file = process.open("\\Device\\KeeperA", {.overlapped = true}).value();
+            const Request request = file.start_read(1);
+            throw std::runtime_error("the test's own");
+        });
+    };
+    CHECK_THROWS_WITH(fails(), "the test's own");
+    CHECK(machine.outcome().finished());
+    const Outcome outcome = machine.run([](Process& process) {
+        File file = process.open("\\Device\\KeeperA", {.overlapped = true}).value();
+        Request request = file.start_read(1);
+        request = file.start_read(2);
+        CHECK(request.cancel() == STATUS_SUCCESS);
+        CHECK(request.cancel() == STATUS_NOT_FOUND);
+        CHECK(request.wait().status == STATUS_CANCELLED);
+        CHECK(request.wait().status == STATUS_CANCELLED);
+    });
+    CHECK(outcome.finished());
+}
+
 TEST_CASE("a closed file is told as the program's error, and the machine goes on") {
     Host host;
     Machine machine = with_keeper(host);
