@@ -21,6 +21,7 @@ ProcessImpl::ProcessImpl(ke::Machine& machine, const std::function<void(Process&
     const bool done = between_runs(machine, [this] {
         process_ = ps::create_process(machine_, "Application");
         if (process_ != nullptr) first_ = ps::create_application_thread(machine_, *process_, "Main", first_body, this);
+        if (process_ != nullptr && first_ == nullptr) ob::dereference(process_);
     });
     if (done && first_ == nullptr) throw std::bad_alloc();
 }

@@ -9,6 +9,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 using namespace dirql;
 using namespace std::chrono_literals;
@@ -114,4 +115,29 @@ TEST_CASE("a listener that uses its machine hears that it cannot") {
     inner = &machine;
     CHECK_THROWS_AS(machine.run([](Process& process) { control(process, KEEPER_PRINT); }), std::logic_error);
     CHECK(machine.outcome().finished());
+}
+
+TEST_CASE("a run that finds no memory for its first thread leaves nothing behind") {
+    Host host;
+    Machine machine = with_keeper(host, {.physical_memory = std::size_t{16} << 20});
+    constexpr unsigned more_than_arenas = 40;
+    constexpr ULONG tag = 0x74736554;
+    std::vector<void*> taken;
+    const auto take = [&](std::size_t bytes) {
+        machine.run_in_kernel([&] {
+            while (void* block = ExAllocatePoolWithTag(NonPagedPool, bytes, tag)) taken.push_back(block);
+        });
+    };
+    const auto give = [&](std::size_t count) {
+        machine.run_in_kernel([&] {
+            for (; count != 0 && !taken.empty(); --count, taken.pop_back()) ExFreePool(taken.back());
+        });
+    };
+    taken.reserve(10'000);
+    take(std::size_t{64} << 10);
+    take(PAGE_SIZE);
+    give(8); // enough for a process, too little for its first thread's stacks
+    for (unsigned i = 0; i < more_than_arenas; ++i) CHECK_THROWS_AS(machine.run([](Process&) {}), std::bad_alloc);
+    give(taken.size());
+    CHECK(machine.run([](Process& process) { control(process, KEEPER_PRINT); }).finished());
 }
