@@ -41,7 +41,7 @@ static_assert(MachineOptions::max_processors == ke::max_processors);
 static_assert(MachineOptions::max_physical_memory == ke::max_physical_memory);
 
 void require(bool holds, const char* option, const char* rule) {
-    if (!holds) throw std::invalid_argument(fmt::format("MachineOptions::{} is {}", option, rule));
+    if (!holds) throw std::invalid_argument(fmt::format("MachineOptions::{} must be {}", option, rule));
 }
 
 // What must hold before a machine is made.

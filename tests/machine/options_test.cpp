@@ -44,7 +44,7 @@ TEST_CASE("options out of their bounds are not bent") {
     CHECK_THROWS_AS(Machine(host, {.busy_budget = -1ns}), std::invalid_argument);
     CHECK_THROWS_AS(Machine(host, {.cpu_budget = -1ns}), std::invalid_argument);
     CHECK_THROWS_AS(Machine(host, {.physical_memory = 65536}), std::bad_alloc);
-    CHECK_THROWS_WITH(Machine(host, {.processors = 0}), "MachineOptions::processors is 1 to 64");
+    CHECK_THROWS_WITH(Machine(host, {.processors = 0}), "MachineOptions::processors must be 1 to 64");
 }
 
 TEST_CASE("options at their bounds are taken") {
