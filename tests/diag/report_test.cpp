@@ -78,8 +78,7 @@ struct World {
         names.devices = {{number(echo_device), "\\Device\\Echo"}};
         echo->DriverInit = reinterpret_cast<PDRIVER_INITIALIZE>(number(&EchoDispatch));
         filter->DriverInit = reinterpret_cast<PDRIVER_INITIALIZE>(number(&FilterCompletion));
-        (void)ke::add_code_range(*machine,
-                                 {number(__start_filter_code), number(__stop_filter_code), "filter.so", nullptr});
+        (void)ke::add_code_range(*machine, {number(__start_filter_code), number(__stop_filter_code), "filter.so"});
         KeMachine::send(irp, filter_devices[1], IRP_MJ_DEVICE_CONTROL, 0x222000,
                         SL_INVOKE_ON_SUCCESS | SL_INVOKE_ON_ERROR | SL_INVOKE_ON_CANCEL);
         KeMachine::send(irp, echo_device, IRP_MJ_DEVICE_CONTROL, 0x222000, SL_PENDING_RETURNED);

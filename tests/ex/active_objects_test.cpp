@@ -103,9 +103,9 @@ TEST_CASE("a work item of an image, queued and under way", "[active]") {
         ExInitializeWorkItem(&elsewhere, routine, nullptr);
         ExQueueWorkItem(&elsewhere, DelayedWorkQueue);
         pause_for(1000);
-        const ex::ActiveObject active = ex::find_active_object({code, code + 1, "code", nullptr});
+        const ex::ActiveObject active = ex::find_active_object({code, code + 1, "code"});
         CHECK(active.address == reinterpret_cast<const void*>(code));
         pause_for(20000);
-        CHECK(ex::find_active_object({code, code + 1, "code", nullptr}).address == nullptr);
+        CHECK(ex::find_active_object({code, code + 1, "code"}).address == nullptr);
     });
 }
