@@ -19,7 +19,10 @@ inline Steps race(const ke::MachineOptions& options) {
     Bodies bodies;
     for (std::uint64_t who = 0; who < 5; ++who) {
         bodies.push_back([&, who] {
-            const auto step = [&] { steps.insert(steps.end(), {who, KeGetCurrentProcessorNumber(), now()}); };
+            const auto step = [&] {
+                const std::uint64_t what[] = {who, KeGetCurrentProcessorNumber(), now()}; // others may step meanwhile
+                steps.insert(steps.end(), std::begin(what), std::end(what));
+            };
             for (unsigned i = 0; i < 12; ++i) {
                 KIRQL old;
                 KeAcquireSpinLock(&lock, &old);
