@@ -77,6 +77,13 @@ set(DIRQL_TEST_ENVIRONMENT
     "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1"
 )
 
+# dirql_link_alone(NAME LAYER REGEX): the static library NAME, of those objects of the layer whose paths match.
+function(dirql_link_alone name layer regex)
+    add_library(${name} STATIC $<FILTER:$<TARGET_OBJECTS:dirql_${layer}>,INCLUDE,${regex}>)
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)
+    target_link_libraries(${name} PUBLIC dirql_layer_options)
+endfunction()
+
 # dirql_add_test(NAME SOURCES... [LAYER layer] [DRIVERS driver...] [LABELS label...] [TIMEOUT seconds] [ARGS arg...])
 #
 # A Catch2 program (#include "catch.hpp"; main is supplied) and the ctest of the same name.
