@@ -36,7 +36,8 @@ public:
     std::vector<std::pair<std::uint64_t, std::string>> exports;
     std::vector<std::pair<std::uint64_t, std::string>> devices;
 
-    diag::CodeName locate(std::uint64_t address, bool) override {
+    diag::CodeName locate(std::uint64_t address, bool returned_to) override {
+        if (returned_to) --address; // a call that does not return may be its function's last instruction
         if (address < number(__start_driver_code) || address > number(__stop_driver_code)) return {};
         diag::CodeName name{.image = "echo.so"};
         std::uint64_t nearest = 0;
