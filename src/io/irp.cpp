@@ -122,11 +122,10 @@ void check_may_free(PIRP irp) noexcept {
     }
 }
 
-void check_may_set_up(PIRP irp) noexcept {
+void check_may_set_up(PIRP irp, const void* caller) noexcept {
     if (IsListEmpty(&irp->ThreadListEntry)) return;
     ke::bug_check(
-        DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x311, reinterpret_cast<std::uint64_t>(irp->Tail.Overlay.Thread),
-        ke::parameter(irp), 0,
+        DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0x311, reinterpret_cast<std::uint64_t>(caller), ke::parameter(irp), 0,
         {.rule = "an IRP was initialised anew that is queued to its thread, as those of IoBuildSynchronousFsdRequest "
                  "and IoBuildDeviceIoControlRequest are",
          .document = "IoReuseIrp function (wdm.h)",
@@ -158,7 +157,7 @@ VOID NTAPI IoFreeIrp(PIRP Irp) {
 VOID NTAPI IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize) {
     DIRQL_DOOR(IoInitializeIrp);
     const bool ours = from_allocate_irp(Irp);
-    if (ours) check_may_set_up(Irp);
+    if (ours) check_may_set_up(Irp, __builtin_return_address(0));
     const UCHAR flags = ours ? Irp->AllocationFlags : UCHAR{0};
     set_up(Irp, PacketSize, StackSize);
     Irp->AllocationFlags = flags;
@@ -168,7 +167,7 @@ VOID NTAPI IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize) {
 // As new, with this status; what its allocation decided stays.
 VOID NTAPI IoReuseIrp(PIRP Irp, NTSTATUS Status) {
     DIRQL_DOOR(IoReuseIrp);
-    check_may_set_up(Irp);
+    check_may_set_up(Irp, __builtin_return_address(0));
     const UCHAR flags = Irp->AllocationFlags;
     set_up(Irp, Irp->Size, Irp->StackCount);
     Irp->AllocationFlags = flags;
