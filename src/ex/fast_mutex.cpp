@@ -3,7 +3,7 @@
 // Count is 1 when free, 0 when owned, and lower by the number of threads that wait. A release hands the mutex to the
 // thread that has waited longest. Acquiring it twice in one thread would wait for ever, so it is reported at once.
 #include "ke/apc.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ex.hpp"
 #include "ke/irql.hpp"
 #include "ke/stop.hpp"
 #include "ke/thread.hpp"

@@ -1,5 +1,5 @@
 // Lists under a spin lock, at any IRQL, and the sequenced lists that need none.
-#include "ke/export_door.hpp"
+#include "ke/exports/ex.hpp"
 #include "ke/irql.hpp"
 #include "ke/spin_lock.hpp"
 

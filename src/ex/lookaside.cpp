@@ -3,7 +3,7 @@
 // A list keeps up to 256 blocks, NT's upper bound. The system's adjustment of that depth to demand is not modelled.
 #include "ex/pool.hpp"
 #include "ex/state.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ex.hpp"
 #include "ke/stop.hpp"
 
 using namespace dirql;

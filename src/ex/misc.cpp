@@ -1,6 +1,6 @@
 // The executive's small functions: previous mode, local time, identifiers.
 #include "ex/state.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ex.hpp"
 #include "ke/timer.hpp"
 
 using namespace dirql;

@@ -1,7 +1,7 @@
 // The pool functions that drivers call.
 #include "ex/active_objects.hpp"
 #include "ex/pool.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ex.hpp"
 #include "ke/stop.hpp"
 
 using namespace dirql;

@@ -1,6 +1,6 @@
 // What a failed ASSERT calls.
 #include "ke/debug_print.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 #include "rtl/text_sink.hpp"
 
 #include <ntifs.h>

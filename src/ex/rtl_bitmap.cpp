@@ -1,5 +1,5 @@
 // RTL_BITMAP. As on NT, a range that a setting or clearing function is given must lie inside the bitmap.
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 #include "rtl/bitmap.hpp"
 
 #include <ntifs.h>

@@ -1,6 +1,6 @@
 // Break points. No kernel debugger is attached: the trap becomes STATUS_BREAKPOINT, which nobody handles, and a host
 // debugger stops right here.
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 
 #include <ntifs.h>
 

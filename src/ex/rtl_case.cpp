@@ -1,6 +1,6 @@
 // Upper and lower case of characters and counted strings.
 #include "ex/rtl_strings.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 #include "rtl/code_page.hpp"
 #include "rtl/letter_case.hpp"
 

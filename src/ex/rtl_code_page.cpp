@@ -1,5 +1,5 @@
 // Conversions of counted buffers: ANSI, OEM, UTF-8 and Unicode. Counts are in bytes.
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 #include "rtl/code_page.hpp"
 #include "rtl/letter_case.hpp"
 #include "rtl/utf8.hpp"

@@ -1,6 +1,6 @@
 // Counted strings of one encoding from counted strings of another.
 #include "ex/rtl_strings.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 #include "rtl/code_page.hpp"
 #include "rtl/letter_case.hpp"
 #include "rtl/utf8.hpp"

@@ -8,7 +8,7 @@
 // machine set up for driver development: the system-wide one shows errors of every component, and DEFAULT, the component
 // of DbgPrint and KdPrint, shows everything, where a fresh Windows would hide all of it.
 #include "ke/debug_print.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 #include "rtl/code_page.hpp"
 #include "rtl/debug_filter.hpp"
 #include "rtl/format.hpp"

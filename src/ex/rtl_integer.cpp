@@ -1,6 +1,6 @@
 // Integers and GUIDs in counted strings, and bit arithmetic.
 #include "ex/rtl_strings.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 #include "rtl/guid_text.hpp"
 #include "rtl/integer_text.hpp"
 #include "rtl/memory.hpp"

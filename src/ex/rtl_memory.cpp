@@ -1,5 +1,5 @@
 // Memory functions by their exported names. Drivers mostly meet them as macros over memcpy, memset and memcmp.
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 #include "rtl/memory.hpp"
 
 #include <ntifs.h>

@@ -1,6 +1,6 @@
 // Copying, appending, comparing and hashing counted strings.
 #include "ex/rtl_strings.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 #include "rtl/memory.hpp"
 #include "rtl/terminated_text.hpp"
 

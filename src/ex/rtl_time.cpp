@@ -1,5 +1,5 @@
 // System time, calendar fields and seconds.
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 #include "rtl/calendar.hpp"
 
 #include <ntifs.h>

@@ -1,5 +1,5 @@
 // What system this is: Windows 11, version 22H2, workstation.
-#include "ke/export_door.hpp"
+#include "ke/exports/rtl.hpp"
 #include "rtl/memory.hpp"
 
 #include <ntifs.h>

@@ -2,7 +2,7 @@
 
 #include "ex/state.hpp"
 #include "ke/callout.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ex.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"

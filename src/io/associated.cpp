@@ -1,7 +1,7 @@
 #include "io/associated.hpp"
 
 #include "io/irp.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "mm/mdl.hpp"
 
 namespace dirql::io {

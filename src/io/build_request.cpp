@@ -6,7 +6,7 @@
 #include "ex/pool.hpp"
 #include "io/call_driver.hpp"
 #include "io/irp.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"
 #include "mm/mdl.hpp"

@@ -3,7 +3,7 @@
 #include "diag/names.hpp"
 #include "diag/trace.hpp"
 #include "ke/callout.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/stop.hpp"
 
 namespace dirql::io {

@@ -7,7 +7,7 @@
 #include "io/state.hpp"
 #include "ke/apc.hpp"
 #include "ke/callout.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/irql.hpp"
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"

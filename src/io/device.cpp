@@ -6,7 +6,7 @@
 #include "io/driver.hpp"
 #include "io/state.hpp"
 #include "io/types.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/stop.hpp"
 #include "ob/namespace.hpp"
 #include "ob/object.hpp"

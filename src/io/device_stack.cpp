@@ -2,7 +2,7 @@
 #include "io/device.hpp"
 #include "io/driver.hpp"
 #include "io/file.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/stop.hpp"
 #include "ob/object.hpp"
 

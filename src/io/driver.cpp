@@ -9,7 +9,7 @@
 #include "io/state.hpp"
 #include "io/types.hpp"
 #include "ke/callout.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"
 #include "ob/namespace.hpp"

@@ -1,6 +1,6 @@
 #include "io/extended_attributes.hpp"
 
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 
 #include <cstddef>
 #include <cstring>

@@ -4,7 +4,7 @@
 #include "ex/pool.hpp"
 #include "io/call_driver.hpp"
 #include "io/state.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/stop.hpp"
 
 #include <cstring>

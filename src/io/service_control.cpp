@@ -7,7 +7,7 @@
 #include "diag/trace.hpp"
 #include "io/file.hpp"
 #include "io/request.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/callout.hpp"
 #include "ke/system_service.hpp"
 #include "mm/probe.hpp"

@@ -8,7 +8,7 @@
 #include "io/services.hpp"
 #include "io/types.hpp"
 #include "io/user_memory.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/system_service.hpp"
 #include "mm/probe.hpp"
 #include "ob/handle_table.hpp"

@@ -6,7 +6,7 @@
 #include "io/file.hpp"
 #include "io/request.hpp"
 #include "io/user_memory.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/system_service.hpp"
 #include "mm/probe.hpp"
 

@@ -4,7 +4,7 @@
 #include "io/irp.hpp"
 #include "io/state.hpp"
 #include "ke/callout.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/irql.hpp"
 #include "ke/spin_lock.hpp"
 

@@ -3,7 +3,7 @@
 #include "io/device.hpp"
 #include "io/state.hpp"
 #include "ke/callout.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/stop.hpp"
 
 // Its layout is the system's own: drivers hold only pointers to it.

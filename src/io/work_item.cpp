@@ -3,7 +3,7 @@
 #include "ex/work_queue.hpp"
 #include "io/driver.hpp"
 #include "ke/callout.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/io.hpp"
 #include "ke/stop.hpp"
 #include "ob/object.hpp"
 

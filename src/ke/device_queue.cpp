@@ -1,5 +1,5 @@
 // Device queues: a busy flag and the entries that wait for it to fall.
-#include "ke/export_door.hpp"
+#include "ke/exports/ke.hpp"
 #include "ke/irql.hpp"
 #include "ke/spin_lock.hpp"
 

@@ -2,7 +2,7 @@
 
 #include "diag/trace.hpp"
 #include "ke/callout.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ke.hpp"
 #include "ke/irql.hpp"
 #include "ke/machine.hpp"
 #include "ke/scheduler.hpp"

@@ -1,5 +1,5 @@
 // Events and semaphores.
-#include "ke/export_door.hpp"
+#include "ke/exports/ke.hpp"
 #include "ke/seh.hpp"
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"

@@ -3,7 +3,7 @@
 #include "diag/trace.hpp"
 #include "ke/apc.hpp"
 #include "ke/dpc.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ke.hpp"
 #include "ke/scheduler.hpp"
 
 #include <bit>

@@ -1,7 +1,7 @@
 #include "ke/mutant.hpp"
 
 #include "ke/apc.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ke.hpp"
 #include "ke/seh.hpp"
 #include "ke/stop.hpp"
 

@@ -1,7 +1,7 @@
 #include "ke/processor.hpp"
 
 #include "ke/clock.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ke.hpp"
 #include "ke/host_section.hpp"
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"

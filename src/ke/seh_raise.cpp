@@ -1,5 +1,5 @@
 // The raising functions behind their entries in seh_registers.S: each gets its caller's argument and CONTEXT.
-#include "ke/export_door.hpp"
+#include "ke/exports/ke.hpp"
 #include "ke/seh_registers.hpp"
 #include "ke/seh_search.hpp"
 

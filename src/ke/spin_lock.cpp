@@ -2,7 +2,7 @@
 
 #include "diag/trace.hpp"
 #include "ke/clock.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ke.hpp"
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/stop.hpp"

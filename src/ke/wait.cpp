@@ -3,7 +3,7 @@
 #include "diag/trace.hpp"
 #include "ke/apc.hpp"
 #include "ke/clock.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ke.hpp"
 #include "ke/irql.hpp"
 #include "ke/mutant.hpp"
 #include "ke/scheduler.hpp"

@@ -1,5 +1,5 @@
 // Addresses: the limits of the halves, and what lies behind an address.
-#include "ke/export_door.hpp"
+#include "ke/exports/mm.hpp"
 #include "ke/machine.hpp"
 #include "ke/user_copy.hpp"
 #include "mm/probe.hpp"

@@ -1,6 +1,6 @@
 // Contiguous and noncached memory: runs of pages of the direct map, which is contiguous and coherent throughout.
 #include "ex/pool.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/mm.hpp"
 #include "ke/stop.hpp"
 #include "mm/state.hpp"
 

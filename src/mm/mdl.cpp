@@ -2,7 +2,7 @@
 #include "mm/mdl.hpp"
 
 #include "ex/pool.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/mm.hpp"
 #include "ke/machine.hpp"
 #include "ke/stop.hpp"
 #include "mm/probe.hpp"

@@ -2,7 +2,7 @@
 //
 // Nothing is ever paged out, so a lock is what an MDL's flags say, and a count per process, which must be zero at its
 // end.
-#include "ke/export_door.hpp"
+#include "ke/exports/mm.hpp"
 #include "ke/machine.hpp"
 #include "ke/seh.hpp"
 #include "ke/stop.hpp"

@@ -2,7 +2,7 @@
 //
 // Frames that follow one another have a system address already, in the direct map: that is the mapping, and costs
 // nothing. Scattered or read-only ones get a view.
-#include "ke/export_door.hpp"
+#include "ke/exports/mm.hpp"
 #include "ke/machine.hpp"
 #include "ke/seh.hpp"
 #include "ke/stop.hpp"

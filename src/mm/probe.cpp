@@ -1,6 +1,6 @@
 #include "mm/probe.hpp"
 
-#include "ke/export_door.hpp"
+#include "ke/exports/mm.hpp"
 #include "ke/seh.hpp"
 
 namespace dirql::mm {

@@ -1,7 +1,7 @@
 // Events by handle and by name.
 #include "ob/event.hpp"
 
-#include "ke/export_door.hpp"
+#include "ke/exports/ob.hpp"
 #include "ke/system_service.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"

@@ -1,5 +1,5 @@
 // References to objects, as drivers take them.
-#include "ke/export_door.hpp"
+#include "ke/exports/ob.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
 

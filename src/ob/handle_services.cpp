@@ -1,5 +1,5 @@
 // System services for handles of any type.
-#include "ke/export_door.hpp"
+#include "ke/exports/ob.hpp"
 #include "ke/system_service.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/services.hpp"

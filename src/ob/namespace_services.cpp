@@ -1,5 +1,5 @@
 // System services for directories and symbolic links.
-#include "ke/export_door.hpp"
+#include "ke/exports/ob.hpp"
 #include "ke/system_service.hpp"
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"

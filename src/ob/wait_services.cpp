@@ -1,5 +1,5 @@
 // Waiting for what a handle means.
-#include "ke/export_door.hpp"
+#include "ke/exports/ob.hpp"
 #include "ke/system_service.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/services.hpp"

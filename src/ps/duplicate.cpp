@@ -1,5 +1,5 @@
 // A second handle for an object, in the same process or another.
-#include "ke/export_door.hpp"
+#include "ke/exports/ps.hpp"
 #include "ke/system_service.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"

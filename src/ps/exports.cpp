@@ -1,5 +1,5 @@
 // Who runs, and which thread or process that is.
-#include "ke/export_door.hpp"
+#include "ke/exports/ps.hpp"
 #include "ob/object.hpp"
 #include "ps/ps.hpp"
 

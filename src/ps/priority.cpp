@@ -1,5 +1,5 @@
 // Priorities and affinity of threads.
-#include "ke/export_door.hpp"
+#include "ke/exports/ps.hpp"
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/wait.hpp"

@@ -1,6 +1,6 @@
 // Threads that drivers make.
 #include "ex/work_queue.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ps.hpp"
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"
 #include "ob/handle_table.hpp"

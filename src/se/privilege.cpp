@@ -1,6 +1,6 @@
 // Privileges. There are no tokens yet: the kernel holds every privilege, and an application those that are enabled in the token of
 // an administrator's program as it starts.
-#include "ke/export_door.hpp"
+#include "ke/exports/se.hpp"
 
 #include <ntifs.h>
 

@@ -1,6 +1,12 @@
 // The rule that an export called at a wrong IRQL has broken.
 #include "machines.hpp"
 
+#include "ke/exports/ex.hpp"
+#include "ke/exports/io.hpp"
+#include "ke/exports/ke.hpp"
+#include "ke/exports/mm.hpp"
+#include "ke/exports/ob.hpp"
+#include "ke/exports/ps.hpp"
 #include "ke/irql_rules.hpp"
 
 using namespace ke_test;
