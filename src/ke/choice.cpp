@@ -1,11 +1,14 @@
 #include "ke/choice.hpp"
 
+#include "ke/choice_script.hpp"
+
 namespace dirql::ke {
 
 // SplitMix64 (Steele, Lea, Flood 2014): the same numbers with every compiler. The kind takes part, so that choices of one
 // kind do not shift when another kind asks more often for the same state.
 std::uint32_t Choice::pick(ChoiceKind kind, std::uint32_t bound) noexcept {
     ++made_;
+    if (script_ != nullptr) return script_->pick(kind, bound);
     state_ += 0x9E37'79B9'7F4A'7C15;
     std::uint64_t z = state_ ^ (static_cast<std::uint64_t>(kind) << 56);
     z = (z ^ (z >> 30)) * 0xBF58'476D'1CE4'E5B9;

@@ -1,6 +1,7 @@
 #include "ke/executor.hpp"
 
 #include "ke/clock.hpp"
+#include "ke/exploration.hpp"
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/stop.hpp"
@@ -39,6 +40,7 @@ void reap(Machine& machine) noexcept {
 void resume(Machine& machine, Processor* processor) noexcept {
     processor->now = machine.now;
     processor->waiting_for_lock = 0;
+    machine.explored_points = 0;
     machine.running = processor;
     dirql_current_processor = processor;
     update_horizon(processor);
@@ -47,19 +49,27 @@ void resume(Machine& machine, Processor* processor) noexcept {
     reap(machine);
 }
 
+// 0: may go on; 1: has given way to the others; 2: only spins.
+unsigned rank(const Processor& processor) noexcept {
+    return processor.waiting_for_lock != 0 || (processor.machine->exploring && only_spins(processor))
+               ? 2
+               : processor.gave_way;
+}
+
 // Processors that only spin wait until all others had a turn.
 Processor* choose_processor(Machine& machine) noexcept {
     Processor* candidates[max_processors];
     std::uint32_t count = 0;
-    for (const bool spinning : {false, true}) {
+    for (unsigned wanted = 0; wanted <= 2 && count == 0; ++wanted) {
         for (unsigned i = 0; i < machine.processor_count; ++i) {
             Processor* processor = machine.processors[i];
-            if (has_work(*processor) && (processor->waiting_for_lock != 0) == spinning) candidates[count++] = processor;
+            if (has_work(*processor) && rank(*processor) == wanted) candidates[count++] = processor;
         }
-        if (count != 0) break;
     }
     if (count == 0) return nullptr;
-    return candidates[count == 1 ? 0 : machine.choice.pick(ChoiceKind::processor, count)];
+    Processor* chosen = candidates[count == 1 ? 0 : machine.choice.pick(ChoiceKind::processor, count)];
+    for (unsigned i = 0; i < machine.processor_count; ++i) machine.processors[i]->gave_way = 0;
+    return chosen;
 }
 
 void clear_spinners(Machine& machine) noexcept {
@@ -115,6 +125,7 @@ void run(Machine& machine, bool (*done)(void*), void* context) noexcept {
             record_stall(machine, used_up_budget(machine));
         }
     }
+    stop_exploring(machine);
 }
 
 void unwind_application_threads(Machine& machine) noexcept {

@@ -57,10 +57,12 @@ struct Machine {
     Slot* slot;
     HostInterface* host;
     Choice choice;
-    std::uint64_t now;            // authoritative while no processor runs
-    std::uint64_t run_deadline;   // the earlier of the two
-    std::uint64_t run_ends;       // by run_budget
-    std::uint64_t busy_time_ends; // by busy_budget
+    bool exploring;                // a script decides, at every preemption point: see exploration.hpp
+    std::uint32_t explored_points; // since the flow that runs was switched to
+    std::uint64_t now;             // authoritative while no processor runs
+    std::uint64_t run_deadline;    // the earlier of the two
+    std::uint64_t run_ends;        // by run_budget
+    std::uint64_t busy_time_ends;  // by busy_budget
     unsigned processor_count;
     CCHAR number_processors; // the same, where drivers find it: KeNumberProcessors
     Processor* processors[max_processors];

@@ -58,6 +58,7 @@ struct Processor {
     Thread* idle_thread;
     std::uint64_t turn_ends;       // the current thread's turn (a choice)
     std::uint8_t waiting_for_lock; // spins: nothing to gain from running it before the others
+    std::uint8_t gave_way;         // on an explorer's word: another goes on first
 
     // Per-processor state of upper layers (I/O lookaside lists).
     void* io;

@@ -5,6 +5,7 @@
 #include "ke/clock.hpp"
 #include "ke/dpc.hpp"
 #include "ke/executor.hpp"
+#include "ke/exploration.hpp"
 #include "ke/irql.hpp"
 #include "ke/ready.hpp"
 #include "ke/stop.hpp"
@@ -19,6 +20,10 @@ namespace {
 constexpr std::uint32_t longest_turn = 20'000; // ns; a turn is 1..longest_turn, chosen
 
 void new_turn(Processor& processor) noexcept {
+    if (processor.machine->exploring) {
+        processor.turn_ends = never;
+        return;
+    }
     processor.turn_ends = processor.now + 1 + processor.machine->choice.pick(ChoiceKind::turn_length, longest_turn);
 }
 
@@ -101,6 +106,7 @@ void install(Processor& processor, Thread& next) noexcept {
     processor.reschedule = Reschedule::none;
     processor.pending &= ~(1u << APC_LEVEL);
     if (next.kernel_apc_pending != 0) request_interrupt(&processor, APC_LEVEL);
+    processor.machine->explored_points = 0;
     new_turn(processor);
 }
 
@@ -157,8 +163,8 @@ bool has_work(const Processor& processor) noexcept {
 
 void update_horizon(Processor* processor) noexcept {
     const Machine& machine = *processor->machine;
-    if (processor->pending >> (processor->irql + 1) !=
-        0) { // another processor asked: taken at the next preemption point
+    // Another processor asked: taken at the next preemption point. Exploring, each point matters.
+    if (processor->pending >> (processor->irql + 1) != 0 || machine.exploring) {
         processor->horizon = processor->now;
         return;
     }
@@ -264,17 +270,36 @@ void yield_to_executor() noexcept {
     }
 }
 
+namespace {
+
+// What comes between here. Time may leap to the next timer; then nothing else does.
+Interleave interleave_at(Processor& processor) noexcept {
+    if (!processor.machine->exploring) return Interleave::nothing;
+    const bool can_switch = processor.irql < DISPATCH_LEVEL && processor.in_dpc == 0 && !idle(processor);
+    const std::uint64_t next_timer = processor.machine->next_timer;
+    const bool can_leap = next_timer != never && next_timer > processor.now && clock_matters(processor);
+    const Interleave chosen = explored_interleave(processor, can_switch && rival_ready(processor), can_leap);
+    if (chosen == Interleave::timer) processor.now = next_timer;
+    return chosen;
+}
+
+} // namespace
+
 // A preemption point whose time has come. In order: budgets, the clock, what is pending, the end of the turn, the others.
 void preempt(Processor* processor) noexcept {
     Machine& machine = *processor->machine;
     if (machine.host_stands_in) return;
     if (processor->now >= machine.run_deadline) stop_stalled(used_up_budget(machine));
     if (processor->now >= processor->budget_check) check_budget(*processor);
+    const Interleave interleave = interleave_at(*processor);
     if (processor->now >= machine.next_timer && clock_matters(*processor)) clock_interrupt(*processor);
-    const bool turn_over = processor->now >= processor->turn_ends;
+    const bool turn_over = processor->now >= processor->turn_ends || interleave == Interleave::thread;
     if (turn_over) end_turn(*processor);
     if (processor->current != processor->idle_thread) lower_irql(processor, processor->irql);
-    if (turn_over && others_have_work(*current_processor())) yield_to_executor();
+    processor = current_processor();
+    if (interleave == Interleave::processor) processor->gave_way = 1;
+    const bool others_turn = interleave == Interleave::processor || (turn_over && !machine.exploring);
+    if (others_turn && others_have_work(*processor)) yield_to_executor();
     processor = current_processor();
     update_horizon(processor);
 }
