@@ -5,6 +5,7 @@
 #pragma once
 
 #include "ke/clock.hpp"
+#include "ke/export_calls.hpp"
 #include "ke/export_rules.hpp"
 #include "ke/processor.hpp"
 
@@ -18,6 +19,9 @@ namespace dirql::ke {
 
 // Returns the current processor; null outside of a machine.
 template <const ExportRule& Rule> inline Processor* export_door(const void* subject = nullptr) noexcept {
+#ifdef DIRQL_COUNT_EXPORTS
+    count_call<Rule>();
+#endif
     Processor* processor = current_processor();
     if (processor == nullptr) [[unlikely]]
         return nullptr; // host code may use what needs no machine

@@ -52,6 +52,7 @@ using namespace dirql::ke;
 extern "C" {
 
 KIRQL NTAPI KeGetCurrentIrql(void) {
+    DIRQL_CALLED(KeGetCurrentIrql);
     const Processor* processor = current_processor();
     return processor == nullptr ? PASSIVE_LEVEL : processor->irql;
 }

@@ -2,6 +2,7 @@
 
 #include "ke/clock.hpp"
 #include "ke/exports/ke.hpp"
+#include "ke/exports/ps.hpp"
 #include "ke/host_section.hpp"
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"
@@ -18,7 +19,10 @@ using namespace dirql::ke;
 
 extern "C" {
 
-PKTHREAD NTAPI KeGetCurrentThread(VOID) { return as_kthread(current_thread()); }
+PKTHREAD NTAPI KeGetCurrentThread(VOID) {
+    DIRQL_CALLED(KeGetCurrentThread);
+    return as_kthread(current_thread());
+}
 
 ULONG NTAPI KeGetCurrentProcessorNumber(VOID) {
     DIRQL_DOOR(KeGetCurrentProcessorNumber);
@@ -51,7 +55,10 @@ KAFFINITY NTAPI KeQueryActiveProcessors(VOID) {
     return active;
 }
 
-volatile CCHAR* NTAPI dirql_number_processors(VOID) { return &current_machine().number_processors; }
+volatile CCHAR* NTAPI dirql_number_processors(VOID) {
+    DIRQL_CALLED(dirql_number_processors);
+    return &current_machine().number_processors;
+}
 
 // YieldProcessor: a hint that the code spins. Lets the other processors go on.
 VOID NTAPI dirql_yield_processor(VOID) {

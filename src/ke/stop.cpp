@@ -2,7 +2,7 @@
 
 #include "diag/trace.hpp"
 #include "ke/clock.hpp"
-#include "ke/export_door.hpp"
+#include "ke/exports/ke.hpp"
 #include "ke/irql_rules.hpp"
 #include "ke/machine.hpp"
 #include "ke/nt_address.hpp"
@@ -141,8 +141,12 @@ extern "C" {
 
 VOID NTAPI KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1, ULONG_PTR BugCheckParameter2,
                         ULONG_PTR BugCheckParameter3, ULONG_PTR BugCheckParameter4) {
+    DIRQL_CALLED(KeBugCheckEx);
     bug_check(BugCheckCode, BugCheckParameter1, BugCheckParameter2, BugCheckParameter3, BugCheckParameter4);
 }
 
-VOID NTAPI KeBugCheck(ULONG BugCheckCode) { bug_check(BugCheckCode); }
+VOID NTAPI KeBugCheck(ULONG BugCheckCode) {
+    DIRQL_CALLED(KeBugCheck);
+    bug_check(BugCheckCode);
+}
 }

@@ -136,7 +136,10 @@ VOID NTAPI KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type) {
     Timer->Period = 0;
 }
 
-VOID NTAPI KeInitializeTimer(PKTIMER Timer) { KeInitializeTimerEx(Timer, NotificationTimer); }
+VOID NTAPI KeInitializeTimer(PKTIMER Timer) {
+    DIRQL_CALLED(KeInitializeTimer);
+    KeInitializeTimerEx(Timer, NotificationTimer);
+}
 
 BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PKDPC Dpc) {
     DIRQL_DOOR(KeSetTimerEx);
@@ -146,6 +149,7 @@ BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PK
 }
 
 BOOLEAN NTAPI KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc) {
+    DIRQL_CALLED(KeSetTimer);
     return KeSetTimerEx(Timer, DueTime, 0, Dpc);
 }
 

@@ -33,6 +33,7 @@ NTSTATUS NTAPI NtClose(HANDLE Handle) {
 }
 
 NTSTATUS NTAPI ZwClose(HANDLE Handle) {
+    DIRQL_CALLED(ZwClose);
     const ke::KernelModeCaller caller;
     return NtClose(Handle);
 }
@@ -50,6 +51,7 @@ NTSTATUS NTAPI NtMakeTemporaryObject(HANDLE Handle) {
 }
 
 NTSTATUS NTAPI ZwMakeTemporaryObject(HANDLE Handle) {
+    DIRQL_CALLED(ZwMakeTemporaryObject);
     const ke::KernelModeCaller caller;
     return NtMakeTemporaryObject(Handle);
 }

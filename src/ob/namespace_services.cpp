@@ -125,29 +125,34 @@ NTSTATUS NTAPI NtQuerySymbolicLinkObject(HANDLE Handle, PUNICODE_STRING LinkTarg
 
 NTSTATUS NTAPI ZwCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess,
                                        POBJECT_ATTRIBUTES ObjectAttributes) {
+    DIRQL_CALLED(ZwCreateDirectoryObject);
     const ke::KernelModeCaller caller;
     return NtCreateDirectoryObject(DirectoryHandle, DesiredAccess, ObjectAttributes);
 }
 
 NTSTATUS NTAPI ZwOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess,
                                      POBJECT_ATTRIBUTES ObjectAttributes) {
+    DIRQL_CALLED(ZwOpenDirectoryObject);
     const ke::KernelModeCaller caller;
     return NtOpenDirectoryObject(DirectoryHandle, DesiredAccess, ObjectAttributes);
 }
 
 NTSTATUS NTAPI ZwCreateSymbolicLinkObject(PHANDLE SymbolicLinkHandle, ACCESS_MASK DesiredAccess,
                                           POBJECT_ATTRIBUTES ObjectAttributes, PUNICODE_STRING TargetName) {
+    DIRQL_CALLED(ZwCreateSymbolicLinkObject);
     const ke::KernelModeCaller caller;
     return NtCreateSymbolicLinkObject(SymbolicLinkHandle, DesiredAccess, ObjectAttributes, TargetName);
 }
 
 NTSTATUS NTAPI ZwOpenSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess,
                                         POBJECT_ATTRIBUTES ObjectAttributes) {
+    DIRQL_CALLED(ZwOpenSymbolicLinkObject);
     const ke::KernelModeCaller caller;
     return NtOpenSymbolicLinkObject(LinkHandle, DesiredAccess, ObjectAttributes);
 }
 
 NTSTATUS NTAPI ZwQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING LinkTarget, PULONG ReturnedLength) {
+    DIRQL_CALLED(ZwQuerySymbolicLinkObject);
     const ke::KernelModeCaller caller;
     return NtQuerySymbolicLinkObject(LinkHandle, LinkTarget, ReturnedLength);
 }

@@ -42,7 +42,10 @@ using namespace dirql;
 extern "C" {
 
 // Behind the name PsInitialSystemProcess: a variable cannot tell machines apart.
-PEPROCESS NTAPI dirql_initial_system_process(VOID) { return ps::as_eprocess(ke::current_machine().system_process); }
+PEPROCESS NTAPI dirql_initial_system_process(VOID) {
+    DIRQL_CALLED(dirql_initial_system_process);
+    return ps::as_eprocess(ke::current_machine().system_process);
+}
 
 PEPROCESS NTAPI IoGetCurrentProcess(VOID) {
     DIRQL_DOOR(IoGetCurrentProcess);
