@@ -2,7 +2,16 @@
 //
 //   special kernel   runs at APC_LEVEL as soon as the thread is below APC_LEVEL and in no guarded region
 //   normal kernel    runs its NormalRoutine at PASSIVE_LEVEL, one at a time, and in no critical region
-//   user             when the thread waits alertably in user mode
+//   user             runs in user mode, in the application's code, on its stack: when the thread has waited alertably in user
+//                    mode, before the service that waited returns
+//
+// How the I/O manager calls an application's APC routine: with the APC in the IRP,
+//
+//     initialize_apc(irp.Tail.Apc, thread, kernel_routine, rundown_routine, application_routine, UserMode, context);
+//     insert_apc(irp.Tail.Apc, user_status_block, nullptr, increment);
+//
+// The kernel routine runs first, at APC_LEVEL, and frees the IRP; the rundown routine frees it when the thread ends before. Then
+// application_routine(context, user_status_block, nullptr) runs as the application's own code would, previous mode and all.
 #pragma once
 
 #include "ke/thread.hpp"
@@ -30,6 +39,21 @@ void deliver_kernel_apcs(Thread& thread) noexcept;
 
 // A region ended: what it held back is requested.
 void check_apcs_after_region(Thread& thread) noexcept;
+
+// User APCs. For the door: takes the next one off the list and runs its kernel routine. In a service of the thread, PASSIVE_LEVEL.
+// False when there is none.
+struct UserCall {
+    NormalRoutine routine; // null: the kernel routine wanted no more
+    PVOID context;
+    PVOID argument1;
+    PVOID argument2;
+};
+[[nodiscard]] bool take_user_apc(Thread& thread, UserCall& call) noexcept;
+
+// Alerts: end a wait that is alertable for this mode or, an alert for KernelMode, for either; else they are kept for the next.
+// Both return whether one was kept already; the test takes it, and where there is none it makes user APCs pending.
+bool alert_thread(Thread& thread, KPROCESSOR_MODE mode) noexcept;
+bool test_alert(Thread& thread, KPROCESSOR_MODE mode) noexcept;
 
 [[nodiscard]] inline bool apcs_disabled(const Thread& thread) noexcept {
     return thread.kernel_apc_disable != 0 || thread.special_apc_disable != 0;

@@ -2,6 +2,7 @@
 
 #include "diag/trace.hpp"
 #include "ke/apc.hpp"
+#include "ke/callout.hpp"
 #include "ke/clock.hpp"
 #include "ke/irql.hpp"
 #include "ke/stop.hpp"
@@ -15,6 +16,23 @@ namespace {
 // The host's own calls into the kernel, for its buffers and threads, are no services of NT and are not told.
 bool is_nt_service(const char* name) noexcept { return name[0] == 'N' && name[1] == 't'; }
 
+// User APCs are delivered on the user stack, where their C++ frames can unwind: the door comes back as after a stop, see come_back().
+[[noreturn, gnu::cold, gnu::noinline]] void return_held(const Processor& processor, Thread& thread) noexcept {
+    if (processor.irql != PASSIVE_LEVEL || apcs_disabled(thread)) service_violation(processor);
+    abandon_service(thread);
+}
+
+// Each runs as the application's code between two services would. False when the machine stopped meanwhile.
+DIRQL_CALLS_ANY_ROUTINE bool deliver_user_apcs() {
+    for (;;) {
+        UserCall call{};
+        auto take = [&] { return take_user_apc(*current_thread(), call) ? STATUS_SUCCESS : STATUS_NO_MORE_ENTRIES; };
+        const NTSTATUS status = system_service<OnStop::status>(take, "user APC");
+        if (status != STATUS_SUCCESS) return status == STATUS_NO_MORE_ENTRIES;
+        if (call.routine != nullptr) call.routine(call.context, call.argument1, call.argument2);
+    }
+}
+
 [[gnu::cold, gnu::noinline]] NTSTATUS traced_invoke(const ServiceCall& call) noexcept {
     if (!is_nt_service(call.name)) return call.invoke(call.body);
     DIRQL_TRACE(service_entry, .text = call.name);
@@ -23,14 +41,19 @@ bool is_nt_service(const char* name) noexcept { return name[0] == 'N' && name[1]
     return status;
 }
 
+// One word, see holds_return().
+static_assert(offsetof(Thread, special_apc_disable) == offsetof(Thread, kernel_apc_disable) + 2 &&
+              offsetof(Thread, user_apc_pending) == offsetof(Thread, kernel_apc_disable) + 4 &&
+              offsetof(Thread, side) == offsetof(Thread, kernel_apc_disable) + 8);
+
 void run_service(Thread& thread, ServiceCall& call) noexcept {
     Processor* processor = current_processor();
     begin_work(processor);
     processor = charge(processor, cost::export_call);
     call.status = processor->trace_on != 0 ? traced_invoke(call) : call.invoke(call.body);
     processor = current_processor();
-    if (processor->irql != PASSIVE_LEVEL || apcs_disabled(thread)) [[unlikely]]
-        service_violation(*processor);
+    if (processor->irql != PASSIVE_LEVEL || holds_return(thread)) [[unlikely]]
+        return_held(*processor, thread);
 }
 
 #ifdef DIRQL_ASAN
@@ -93,9 +116,13 @@ bool enter_kernel(Thread& thread, ServiceCall& call) noexcept {
     return returned;
 }
 
-void throw_stopped() { throw Stopped{}; }
-
-bool unwinding() noexcept { return std::uncaught_exceptions() != 0; }
+NTSTATUS come_back(Thread& thread, const ServiceCall& call, OnStop policy) {
+    sanitizer::forget_stack(thread.kernel_stack_low, thread.kernel_stack_top);
+    const bool stopped = current_processor()->machine->stopping;
+    if (!stopped && thread.user_apc_pending != 0 && deliver_user_apcs()) return call.status;
+    if (policy == OnStop::unwind && std::uncaught_exceptions() == 0) throw Stopped{};
+    return STATUS_SYSTEM_SHUTDOWN;
+}
 
 void service_violation(const Processor& processor) noexcept {
     if (processor.irql != PASSIVE_LEVEL) {

@@ -1,7 +1,8 @@
 // The system-service door: from an application's code, on its user stack, to the kernel, on the thread's kernel stack.
 //
 // Nt* services pass here. Called in the kernel, they keep the previous mode; Zw* services set it to KernelMode. After a bug
-// check the door does not return: it throws Stopped, so that the application's C++ frames unwind.
+// check the door does not return: it throws Stopped, so that the application's C++ frames unwind. User APCs that a wait has made
+// pending run before the service returns.
 #pragma once
 
 #include "ke/machine.hpp"
@@ -29,10 +30,10 @@ struct ServiceCall {
     const char* name; // of the service
     NTSTATUS status;  // what it returned
 };
-// Runs the call on the kernel stack. False when the machine stopped meanwhile.
+// Runs the call on the kernel stack. False when it was left early, see come_back().
 [[nodiscard]] bool enter_kernel(Thread& thread, ServiceCall& call) noexcept;
-[[noreturn]] void throw_stopped();
-[[nodiscard]] bool unwinding() noexcept;
+// It was left early: user APCs are to be delivered first, or the machine stopped. What the service returns, or Stopped.
+[[gnu::cold]] NTSTATUS come_back(Thread& thread, const ServiceCall& call, OnStop policy);
 // Entry and exit rules: user code runs at PASSIVE_LEVEL and in no region.
 [[noreturn, gnu::cold]] void service_violation(const Processor& processor) noexcept;
 } // namespace detail
@@ -47,10 +48,7 @@ NTSTATUS system_service(Body&& body, const char* name = __builtin_FUNCTION()) {
                              STATUS_SYSTEM_SHUTDOWN};
     if (detail::enter_kernel(thread, call)) [[likely]]
         return call.status;
-    if constexpr (Policy == OnStop::unwind) {
-        if (!detail::unwinding()) detail::throw_stopped();
-    }
-    return STATUS_SYSTEM_SHUTDOWN;
+    return detail::come_back(thread, call, Policy);
 }
 
 // Previous mode is KernelMode while this lives: the Zw* services.
@@ -68,7 +66,7 @@ private:
     KPROCESSOR_MODE saved_;
 };
 
-// An application thread of a stopped machine leaves the kernel for its door; it may be called once per service under way.
+// An application thread leaves the kernel for its door: the machine stopped, or user APCs are pending. Once per service under way.
 [[noreturn]] void abandon_service(Thread& thread) noexcept;
 
 } // namespace dirql::ke

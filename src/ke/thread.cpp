@@ -6,6 +6,7 @@
 #include "ke/clock.hpp"
 #include "ke/irql.hpp"
 #include "ke/mutant.hpp"
+#include "ke/queue.hpp"
 #include "ke/sanitizer.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/system_service.hpp"
@@ -128,6 +129,7 @@ void exit_current_thread(NTSTATUS status) noexcept {
     refuse_held_mutexes(self);
     calls_unwound(std::exchange(self.seh.door_state, 0), 0);
     if (auto rundown = current_machine().hooks.thread_rundown) rundown(self);
+    leave_queue(self);
     abandon_mutants(self);
     DIRQL_TRACE(thread_end, .status = status);
     Processor* processor = current_processor();

@@ -8,6 +8,7 @@
 #include <ntifs.h>
 
 #include <cstdint>
+#include <cstring>
 
 namespace dirql::ke {
 
@@ -31,9 +32,11 @@ enum class Side : std::uint8_t { user, kernel };
 struct Thread {
     DISPATCHER_HEADER header; // signalled when the thread has ended
 
-    // Hot: what a system service and the completion of its IRP touch.
+    // Hot: what a system service and the completion of its IRP touch. The first three are one word: see holds_return().
     std::int16_t kernel_apc_disable;  // critical regions, as a negative count like NT's
     std::int16_t special_apc_disable; // guarded regions
+    std::uint8_t user_apc_pending;    // user APCs are delivered before the thread goes on in user mode
+    std::uint8_t unused[3];
     Side side;
     KPROCESSOR_MODE previous_mode;
     ThreadState state;
@@ -47,8 +50,9 @@ struct Thread {
     std::byte* kernel_stack_top;
     void* door; // where the user side waits for the system service under way
 
-    LIST_ENTRY apcs[2]; // by mode: KernelMode, UserMode
-    std::uint8_t user_apc_pending;
+    LIST_ENTRY apcs[2];          // by mode: KernelMode, UserMode
+    std::uint8_t apc_queue_shut; // it ends: no APC is queued any more
+    std::uint8_t alerted[2];     // by mode
 
     // Waiting.
     NTSTATUS wait_status;
@@ -65,6 +69,12 @@ struct Thread {
     std::uint8_t wait_timer_used;
     std::uint64_t wait_since; // virtual time, ns; of the wait under way, whatever APCs have come between
     PKSPIN_LOCK awaited_lock; // it spins for this one
+    void* floating_point;     // states that are saved and not restored yet, see floating_point.cpp
+    std::byte* stack_low;     // of the stack that its kernel side runs on where that is an expanded one, else null
+    std::byte* stack_top;
+    PKQUEUE queue;            // the one whose entries it works on, see queue.hpp
+    LIST_ENTRY queue_entry;   // KQUEUE::ThreadListHead
+    PLIST_ENTRY queue_item;   // what its wait for the queue got
 
     // Scheduling.
     LIST_ENTRY ready_entry; // Processor::ready
@@ -92,6 +102,13 @@ struct Thread {
     SehState seh;      // of the kernel side
     SehState user_seh; // of the user side: no handler of one side catches for the other
 };
+
+// Is there a reason why a system service must not simply return: a region that is still entered, or a user APC to deliver?
+[[nodiscard]] inline bool holds_return(const Thread& thread) noexcept {
+    std::uint64_t all;
+    std::memcpy(&all, &thread.kernel_apc_disable, sizeof all);
+    return all != 0;
+}
 
 [[nodiscard]] inline Thread* current_thread() noexcept { return current_processor()->current; }
 [[nodiscard]] inline Thread* thread_of(PKTHREAD thread) noexcept { return reinterpret_cast<Thread*>(thread); }

@@ -6,10 +6,13 @@
 #include "ke/exports/ke.hpp"
 #include "ke/irql.hpp"
 #include "ke/mutant.hpp"
+#include "ke/queue.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/seh.hpp"
 #include "ke/stop.hpp"
 #include "ke/timer.hpp"
+
+#include <utility>
 
 namespace dirql::ke {
 namespace {
@@ -31,6 +34,8 @@ DISPATCHER_HEADER& header_of(void* object) noexcept { return *static_cast<DISPAT
 
 // Would a wait of this thread be satisfied now? A mutant also by its owner.
 bool satisfiable(const DISPATCHER_HEADER& header, const Thread& thread) noexcept {
+    if (header.Type == object_type::queue) [[unlikely]]
+        return detail::queue_satisfies(header, thread);
     if (header.SignalState > 0) return true;
     return header.Type == object_type::mutant && mutant_owned_by(header, thread);
 }
@@ -42,6 +47,7 @@ NTSTATUS take(DISPATCHER_HEADER& header, Thread& thread) noexcept {
     case object_type::timer_synchronization: header.SignalState = 0; return STATUS_SUCCESS;
     case object_type::semaphore: --header.SignalState; return STATUS_SUCCESS;
     case object_type::mutant: return acquire_mutant(header, thread) ? STATUS_ABANDONED : STATUS_SUCCESS;
+    case object_type::queue: return detail::take_from_queue(header, thread);
     default: return STATUS_SUCCESS;
     }
 }
@@ -125,11 +131,19 @@ bool already_over(const LARGE_INTEGER* timeout) noexcept {
     return timeout != nullptr && timer_due(*timeout) <= current_processor()->now;
 }
 
-// An alertable user-mode wait ends for a user APC, also for one that was queued before.
-bool interrupted_by_user_apc(Thread& thread, const WaitRequest& request) noexcept {
-    if (request.mode != UserMode || !request.alertable || IsListEmpty(&thread.apcs[1])) return false;
-    thread.user_apc_pending = 1;
-    return true;
+// Why a wait that would block ends at once instead: an alert, for this mode or for both, or a user APC. A user APC that is pending
+// already, to be delivered on the way back, ends all waits in user mode. STATUS_SUCCESS: it blocks.
+NTSTATUS interrupted(Thread& thread, const WaitRequest& request) noexcept {
+    const bool user = request.mode != KernelMode;
+    if (request.alertable) {
+        if (std::exchange(thread.alerted[user ? 1 : 0], 0) != 0) return STATUS_ALERTED;
+        if (user && !IsListEmpty(&thread.apcs[UserMode])) {
+            thread.user_apc_pending = 1;
+            return STATUS_USER_APC;
+        }
+        if (std::exchange(thread.alerted[KernelMode], 0) != 0) return STATUS_ALERTED;
+    }
+    return user && thread.user_apc_pending != 0 ? STATUS_USER_APC : STATUS_SUCCESS;
 }
 
 NTSTATUS block(const WaitRequest& request, Thread& thread) noexcept {
@@ -139,6 +153,8 @@ NTSTATUS block(const WaitRequest& request, Thread& thread) noexcept {
     thread.wait_mode = request.mode;
     thread.wait_alertable = request.alertable;
     thread.wait_reason = static_cast<std::uint8_t>(request.reason);
+    if (thread.queue != nullptr) [[unlikely]]
+        detail::queue_thread_rests(thread);
     DIRQL_TRACE(wait_begin, .object = request.count == 0 ? nullptr : request.objects[0],
                 .major = request.count == 0 ? UCHAR{0} : header_of(request.objects[0]).Type,
                 .minor = static_cast<std::uint8_t>(request.type), .code = request.count,
@@ -174,8 +190,8 @@ NTSTATUS wait(WaitRequest request) {
         (void)raise_irql(current_processor(), DISPATCH_LEVEL);
         NTSTATUS status = try_satisfy(request, thread);
         if (status == STATUS_PENDING) {
-            if (interrupted_by_user_apc(thread, request)) {
-                status = STATUS_USER_APC;
+            if (const NTSTATUS why = interrupted(thread, request); why != STATUS_SUCCESS) {
+                status = why;
             } else if (already_over(request.timeout)) {
                 status = STATUS_TIMEOUT;
             } else if (thread.kernel_apc_pending != 0 && level < APC_LEVEL && deliverable_kernel_apc(thread)) {
@@ -191,6 +207,8 @@ NTSTATUS wait(WaitRequest request) {
     }
 }
 
+} // namespace
+
 // Waiting is for IRQL <= APC_LEVEL; at DISPATCH_LEVEL only to test an object (time-out of zero).
 void check_may_wait(const void* object, const LARGE_INTEGER* timeout) noexcept {
     Processor& processor = *current_processor();
@@ -203,6 +221,8 @@ void check_may_wait(const void* object, const LARGE_INTEGER* timeout) noexcept {
               {.rule = "a wait needs IRQL <= APC_LEVEL, or DISPATCH_LEVEL with a time-out of zero",
                .document = wait_document});
 }
+
+namespace {
 
 // The size, in LONGs, that a header of this type states. What has another is no dispatcher object, though its first byte, as that
 // of a file object, may look like one. 0: there is no such type.
@@ -242,6 +262,7 @@ void end_wait(Thread& thread, NTSTATUS status, KPRIORITY increment) noexcept {
         thread.wait_timer_used = 0;
     }
     thread.wait_status = status;
+    detail::queue_thread_goes_on(thread);
     ready_thread(thread, increment);
 }
 
@@ -271,6 +292,11 @@ void wake_waiters(DISPATCHER_HEADER& header, KPRIORITY increment) noexcept {
 NTSTATUS wait_for(void* object, const LARGE_INTEGER* timeout) {
     Thread& thread = *current_thread();
     return wait({1, &object, WaitAny, Executive, KernelMode, false, timeout, thread.own_wait_blocks});
+}
+
+NTSTATUS wait_for_queue(KQUEUE& queue, KPROCESSOR_MODE mode, bool alertable, const LARGE_INTEGER* timeout) {
+    void* object = &queue;
+    return wait({1, &object, WaitAny, WrQueue, mode, alertable, timeout, current_thread()->own_wait_blocks});
 }
 
 void reschedule_if_asked() noexcept {

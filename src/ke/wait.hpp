@@ -38,6 +38,12 @@ void end_wait(Thread& thread, NTSTATUS status, KPRIORITY increment) noexcept;
 // A wait of the kernel itself, as KeWaitForSingleObject(Executive, KernelMode, not alertable).
 NTSTATUS wait_for(void* object, const LARGE_INTEGER* timeout = nullptr);
 
+// The wait of KeRemoveQueue, see queue.hpp; what it got is in Thread::queue_item.
+NTSTATUS wait_for_queue(KQUEUE& queue, KPROCESSOR_MODE mode, bool alertable, const LARGE_INTEGER* timeout);
+
+// Bug check where the IRQL forbids a wait, and in a DPC.
+void check_may_wait(const void* object, const LARGE_INTEGER* timeout) noexcept;
+
 // After an operation that may have readied a better thread: takes the reschedule where the IRQL allows.
 void reschedule_if_asked() noexcept;
 

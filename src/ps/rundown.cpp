@@ -54,6 +54,7 @@ ke::RundownRoutine rundown_of(const KAPC& apc) noexcept {
 
 // An APC without a rundown routine is a block of pool that nobody else will free.
 void run_down_apcs(ke::Thread& thread) noexcept {
+    thread.apc_queue_shut = 1;
     auto& [kernel, user] = thread.apcs;
     while (KAPC* apc = take_apc(user)) {
         if (const ke::RundownRoutine rundown = rundown_of(*apc)) {
