@@ -19,7 +19,9 @@ Processor* deliver_dispatch(Processor* processor) noexcept {
     processor->pending &= ~(1u << DISPATCH_LEVEL);
     retire_dpcs(processor);
     if (processor->reschedule != Reschedule::none) swap_context();
-    return current_processor();
+    processor = current_processor();
+    update_horizon(processor); // while the request stood, the clock was left to it
+    return processor;
 }
 
 } // namespace

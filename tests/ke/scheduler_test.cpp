@@ -347,3 +347,20 @@ TEST_CASE("the budget of a callout does not run while the thread waits, and ends
     const ke::Stop stop = kernel.run([] { work(400'000); });
     CHECK(stop.kind == ke::StopKind::stall);
 }
+
+TEST_CASE("a timer takes its time from a thread that a timer woke and that works on", "[ke][scheduler]") {
+    KernelFixture kernel({}, shape(1));
+    std::uint64_t woken = 0;
+    Bodies bodies;
+    bodies.push_back([&] {
+        sleep_us(100);
+        woken = now_us();
+    });
+    bodies.push_back([&] {
+        sleep_us(10);
+        work(100'000); // a millisecond
+    });
+    check_finished(kernel.run(bodies));
+    CHECK(woken >= 100);
+    CHECK(woken < 150); // a turn later at most
+}
