@@ -30,8 +30,7 @@ PIRP build(PDEVICE_OBJECT top, PFILE_OBJECT file, UCHAR major) noexcept {
 }
 
 // These IRPs belong to no thread and hold no reference to their file: who sends one waits for it here.
-void send(PFILE_OBJECT file, UCHAR major) noexcept {
-    PDEVICE_OBJECT top = top_of_stack(related_device(file));
+void send(PFILE_OBJECT file, UCHAR major, PDEVICE_OBJECT top) noexcept {
     PIRP irp = build(top, file, major);
     KEVENT event;
     KeInitializeEvent(&event, SynchronizationEvent, FALSE);
@@ -41,12 +40,12 @@ void send(PFILE_OBJECT file, UCHAR major) noexcept {
     if (call_driver(top, irp) == STATUS_PENDING) ke::wait_for(&event);
 }
 
-void clean_up(PFILE_OBJECT file) noexcept {
-    file->Flags |= FO_CLEANUP_COMPLETE;
-    send(file, IRP_MJ_CLEANUP);
-}
-
 } // namespace
+
+void clean_up(PFILE_OBJECT file, PDEVICE_OBJECT device) noexcept {
+    file->Flags |= FO_CLEANUP_COMPLETE;
+    send(file, IRP_MJ_CLEANUP, device);
+}
 
 NTSTATUS file_handle_opened(const ob::HandleOpen& open) noexcept {
     static_cast<PFILE_OBJECT>(open.object)->Flags |= FO_HANDLE_CREATED;
@@ -57,7 +56,7 @@ void file_handle_closed(const ob::HandleClose& close) noexcept {
     auto* file = static_cast<PFILE_OBJECT>(close.object);
     if (close.handles != 1 || (file->Flags & FO_FILE_OPEN) == 0) return;
     const bool locked = is_synchronous(file) && acquire_file_lock(file) == STATUS_SUCCESS;
-    clean_up(file);
+    clean_up(file, device_for(file));
     if (locked) release_file_lock(file);
 }
 
@@ -65,9 +64,11 @@ void destroy_file(void* body) noexcept {
     auto* file = static_cast<PFILE_OBJECT>(body);
     PDEVICE_OBJECT device = file->DeviceObject; // null: the open failed
     if (device != nullptr) {
-        if ((file->Flags & FO_CLEANUP_COMPLETE) == 0) clean_up(file); // it never had a handle
-        send(file, IRP_MJ_CLOSE);
+        const bool needs_cleanup = (file->Flags & FO_CLEANUP_COMPLETE) == 0; // it never had a handle
+        if (needs_cleanup) clean_up(file, device_for(file));
+        send(file, IRP_MJ_CLOSE, device_for(file));
     }
+    if (file->CompletionContext != nullptr) ob::dereference(file->CompletionContext->Port);
     if (file->FileName.Buffer != nullptr) ex::free_pool(file->FileName.Buffer, 0);
     if (device != nullptr) dereference_device(device);
 }

@@ -2,6 +2,7 @@
 #include "diag/trace.hpp"
 #include "ex/pool.hpp"
 #include "io/associated.hpp"
+#include "io/attended.hpp"
 #include "io/call_driver.hpp"
 #include "io/irp.hpp"
 #include "io/state.hpp"
@@ -140,8 +141,7 @@ void NTAPI completion_apc(PKAPC apc, ke::NormalRoutine*, PVOID*, PVOID* argument
 void drop(PIRP irp, PFILE_OBJECT file) noexcept {
     if ((irp->Flags & IRP_DEALLOCATE_BUFFER) != 0) ex::free_pool(irp->AssociatedIrp.SystemBuffer, 0);
     free_mdls(irp);
-    if (file != nullptr && irp->UserEvent != nullptr && (irp->Flags & IRP_SYNCHRONOUS_API) == 0)
-        ob::dereference(irp->UserEvent);
+    if (file != nullptr && irp->UserEvent != nullptr) release_event(irp, file);
     if (file != nullptr) ob::dereference(file);
     free_irp(irp);
 }

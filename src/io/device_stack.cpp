@@ -117,7 +117,7 @@ NTSTATUS NTAPI IoGetDeviceObjectPointer(PUNICODE_STRING ObjectName, ACCESS_MASK 
 // The device that gets a file's IRPs: the top of its stack.
 PDEVICE_OBJECT NTAPI IoGetRelatedDeviceObject(PFILE_OBJECT FileObject) {
     DIRQL_DOOR(IoGetRelatedDeviceObject);
-    return top_of_stack(related_device(FileObject));
+    return device_for(FileObject);
 }
 
 PDEVICE_OBJECT NTAPI IoGetLowerDeviceObject(PDEVICE_OBJECT DeviceObject) {

@@ -9,9 +9,31 @@
 
 namespace dirql::io {
 
+// What io keeps behind each file object's body; FILE_OBJECT::FileObjectExtension points at it.
+struct FileExtension {
+    IO_COMPLETION_CONTEXT completion; // of the port: FILE_OBJECT::CompletionContext points here while the file has one
+    PDEVICE_OBJECT
+        top; // whom requests go to in place of the stack's top: the hint of IoCreateFileSpecifyDeviceObjectHint
+    IO_PRIORITY_HINT priority_hint;
+    bool ignores_sharing;
+};
+struct FileBody {
+    FILE_OBJECT file;
+    FileExtension extension;
+};
+[[nodiscard]] inline FileExtension& extension_of(PFILE_OBJECT file) noexcept {
+    return *static_cast<FileExtension*>(const_cast<void*>(file->FileObjectExtension));
+}
+
 // Below the filters: the device the file was opened on, or the one its volume is mounted with.
 [[nodiscard]] inline PDEVICE_OBJECT related_device(PFILE_OBJECT file) noexcept {
     return file->Vpb != nullptr && file->Vpb->DeviceObject != nullptr ? file->Vpb->DeviceObject : file->DeviceObject;
+}
+
+// Whom a request on the file is sent to.
+[[nodiscard]] inline PDEVICE_OBJECT device_for(PFILE_OBJECT file) noexcept {
+    PDEVICE_OBJECT const top = file->FileObjectExtension == nullptr ? nullptr : extension_of(file).top;
+    return top != nullptr ? top : top_of_stack(related_device(file));
 }
 
 [[nodiscard]] inline bool is_synchronous(PFILE_OBJECT file) noexcept { return (file->Flags & FO_SYNCHRONOUS_IO) != 0; }
@@ -33,7 +55,19 @@ struct OpenRequest {
     PLARGE_INTEGER allocation_size;
     PFILE_OBJECT related;   // the open file that the name is relative to
     IO_STATUS_BLOCK result; // what IRP_MJ_CREATE left
+    // What NtCreateFile does not ask for:
+    CREATE_FILE_TYPE type; // of what is created
+    PVOID parameters;      // of a pipe or mailslot, a kernel copy
+    PDEVICE_OBJECT hint;   // below whatever is attached to it; null: the stack's top
+    UCHAR location_flags;  // SL_...
+    bool ignores_sharing;
 };
+
+// A new file object of this device, which it holds, with a copy of the name. Nothing was sent yet.
+NTSTATUS create_file_object(PDEVICE_OBJECT device, const OpenRequest& open, const UNICODE_STRING& name,
+                            ULONG attributes, PFILE_OBJECT* result) noexcept;
+// Cleanup, to this device or one that is below it.
+void clean_up(PFILE_OBJECT file, PDEVICE_OBJECT device) noexcept;
 
 // The device type's parse procedure: IRP_MJ_CREATE. Success: *result is the file, referenced.
 NTSTATUS open_file(ob::ParseRequest& request, void** result) noexcept;

@@ -1,6 +1,7 @@
 // The last stage of a request: in its issuer's context, what the drivers left becomes what the issuer sees.
 #include "diag/trace.hpp"
 #include "ex/pool.hpp"
+#include "io/attended.hpp"
 #include "io/irp.hpp"
 #include "io/user_memory.hpp"
 #include "mm/mdl.hpp"
@@ -34,39 +35,33 @@ void release_buffers(PIRP irp) noexcept {
     }
 }
 
-// An open's is the I/O manager's own: the caller's is written when the handle is.
+// That of an open, or of a service that waits for its request, is the I/O manager's own: the caller's is written by the service.
 void write_status_block(PIRP irp) noexcept {
-    const KPROCESSOR_MODE mode =
-        (irp->Flags & IRP_CREATE_OPERATION) != 0 ? static_cast<KPROCESSOR_MODE>(KernelMode) : irp->RequestorMode;
+    const KPROCESSOR_MODE mode = (irp->Flags & (IRP_CREATE_OPERATION | IRP_SYNCHRONOUS_API)) != 0
+                                     ? static_cast<KPROCESSOR_MODE>(KernelMode)
+                                     : irp->RequestorMode;
     PIO_STATUS_BLOCK const block = irp->UserIosb;
     if (block == nullptr || (mode != KernelMode && !mm::in_user_range(block, sizeof *block))) return;
     (void)ke::write_status_guarded(block, irp->IoStatus.Status, irp->IoStatus.Information);
 }
 
-// Mostly nobody waits: a synchronous file's issuer is still in its service.
-void signal_file(PFILE_OBJECT file, NTSTATUS status) noexcept {
-    file->FinalStatus = status;
-    DISPATCHER_HEADER& event = file->Event.Header;
-    if (IsListEmpty(&event.WaitListHead)) {
-        event.SignalState = 1;
-    } else {
-        KeSetEvent(&file->Event, 0, FALSE);
-    }
-}
-
 // Success, or an error that comes after STATUS_PENDING was returned: the issuer looks at its status block and its event.
-void tell_issuer(PIRP irp, PFILE_OBJECT file) noexcept {
+// True: an APC or a completion port has the IRP now, and all is done.
+bool tell_issuer(PIRP irp, PFILE_OBJECT file) noexcept {
     const NTSTATUS status = irp->IoStatus.Status;
     write_status_block(irp);
     PKEVENT event = irp->UserEvent;
     if (event != nullptr) {
+        if (is_attended(irp)) [[unlikely]]
+            return finish_attended(irp, file);
         KeSetEvent(event, 0, FALSE);
-        if (file == nullptr) return;
+        if (file == nullptr) return false;
         if ((file->Flags & FO_SYNCHRONOUS_IO) != 0) signal_file(file, status);
         if ((irp->Flags & IRP_SYNCHRONOUS_API) == 0) ob::dereference(event);
     } else if (file != nullptr) {
         signal_file(file, status);
     }
+    return false;
 }
 
 // An error that the service itself returns. Who waits in the service is told; the status block stays as it is.
@@ -84,7 +79,7 @@ void tell_service(PIRP irp, PFILE_OBJECT file) noexcept {
             signal_file(file, irp->IoStatus.Status);
         }
     }
-    if (file != nullptr && event != nullptr && (irp->Flags & IRP_SYNCHRONOUS_API) == 0) ob::dereference(event);
+    if (file != nullptr && event != nullptr) release_event(irp, file);
 }
 
 } // namespace
@@ -94,7 +89,7 @@ void finish_request(PIRP irp, PFILE_OBJECT file) noexcept {
     if ((irp->Flags & IRP_BUFFERED_IO) != 0 || irp->MdlAddress != nullptr) release_buffers(irp);
     const NTSTATUS status = irp->IoStatus.Status;
     if (!NT_ERROR(status) || (irp->PendingReturned && !synchronous(irp, file))) {
-        tell_issuer(irp, file);
+        if (tell_issuer(irp, file)) return;
     } else {
         tell_service(irp, file);
     }

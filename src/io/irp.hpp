@@ -25,8 +25,11 @@ struct CallFrame {
 
 // Stands before each IRP of IoAllocateIrp.
 struct alignas(16) IrpPrefix {
-    CallFrame* frame;          // innermost call under way, of whichever flow; in a list of free IRPs: the next one
-    std::uint64_t output_size; // of the buffer that the system buffer is copied back to
+    CallFrame* frame; // innermost call under way, of whichever flow; in a list of free IRPs: the next one
+    // Of the buffer that the system buffer is copied back to. Of a lock request, which has no buffers: the length of the range, to
+    // which its location's Parameters.LockControl.Length points.
+    std::uint64_t output_size;
+    void* auxiliary; // valid in attended requests: pool memory that the service made for the driver to read, or null
 };
 
 // IRP::AllocationFlags. The first three as on NT.
@@ -35,6 +38,7 @@ enum : UCHAR {
     quota = 0x01,
     fixed_size = 0x04, // from a list of IRPs of one size
     lookaside = 0x08,
+    attended = 0x20, // ours: its end asks for more than a status block and an event, see attended.hpp
     prefixed = 0x40, // ours: has an IrpPrefix
     freed = 0x80,    // ours: in a list
 };

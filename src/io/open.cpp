@@ -37,6 +37,7 @@ ULONG flags_for(const OpenRequest& open, ULONG attributes) noexcept {
     if ((open.options & FILE_WRITE_THROUGH) != 0) flags |= FO_WRITE_THROUGH;
     if ((open.options & FILE_SEQUENTIAL_ONLY) != 0) flags |= FO_SEQUENTIAL_ONLY;
     if ((open.options & FILE_RANDOM_ACCESS) != 0) flags |= FO_RANDOM_ACCESS;
+    if ((open.options & FILE_DISALLOW_EXCLUSIVE) != 0) flags |= FO_DISALLOW_EXCLUSIVE; // till the driver has opened it
     if ((attributes & OBJ_CASE_INSENSITIVE) == 0) flags |= FO_OPENED_CASE_SENSITIVE;
     return flags;
 }
@@ -61,6 +62,39 @@ void set_up(PFILE_OBJECT file, PDEVICE_OBJECT device, const OpenRequest& open, U
     file->Flags = flags_for(open, attributes);
     KeInitializeEvent(&file->Event, NotificationEvent, FALSE);
     KeInitializeEvent(&file->Lock, SynchronizationEvent, FALSE);
+    auto& extension = reinterpret_cast<FileBody*>(file)->extension;
+    extension.top = open.hint;
+    extension.priority_hint = IoPriorityNormal;
+    extension.ignores_sharing = open.ignores_sharing;
+    file->FileObjectExtension = &extension;
+}
+
+// What is asked of the device itself, its attributes or its security, needs no file system.
+constexpr ACCESS_MASK direct_access =
+    SYNCHRONIZE | FILE_READ_ATTRIBUTES | READ_CONTROL | ACCESS_SYSTEM_SECURITY | WRITE_OWNER | WRITE_DAC;
+
+void mark_direct(PFILE_OBJECT file, ACCESS_MASK desired) noexcept {
+    if (file->FileName.Length != 0 || file->RelatedFileObject != nullptr) return;
+    if ((desired & ~direct_access) == 0) {
+        file->Flags |= FO_DIRECT_DEVICE_OPEN;
+        file->Vpb = nullptr;
+    } else if (file->Vpb != nullptr) {
+        file->Flags |= FO_VOLUME_OPEN;
+    }
+}
+
+UCHAR major_for(const OpenRequest& open) noexcept {
+    switch (open.type) {
+    case CreateFileTypeNamedPipe: return IRP_MJ_CREATE_NAMED_PIPE;
+    case CreateFileTypeMailslot: return IRP_MJ_CREATE_MAILSLOT;
+    default: return IRP_MJ_CREATE;
+    }
+}
+
+bool in_stack(PDEVICE_OBJECT bottom, PDEVICE_OBJECT wanted) noexcept {
+    PDEVICE_OBJECT device = bottom;
+    while (device != nullptr && device != wanted) device = device->AttachedDevice;
+    return device != nullptr;
 }
 
 PIRP build_create(PDEVICE_OBJECT top, PFILE_OBJECT file, const OpenRequest& open, IO_SECURITY_CONTEXT& security,
@@ -74,28 +108,41 @@ PIRP build_create(PDEVICE_OBJECT top, PFILE_OBJECT file, const OpenRequest& open
     irp->AssociatedIrp.SystemBuffer = open.ea_buffer;
     if (open.allocation_size != nullptr) irp->Overlay.AllocationSize = *open.allocation_size;
     PIO_STACK_LOCATION next = IoGetNextIrpStackLocation(irp);
-    next->MajorFunction = IRP_MJ_CREATE;
+    next->MajorFunction = major_for(open);
+    next->Flags = open.location_flags;
     next->FileObject = file;
     next->Parameters.Create.SecurityContext = &security;
     next->Parameters.Create.Options = open.disposition << 24 | (open.options & 0x00FF'FFFF);
     next->Parameters.Create.FileAttributes = open.attributes;
     next->Parameters.Create.ShareAccess = open.share_access;
-    next->Parameters.Create.EaLength = open.ea_length;
+    if (open.type == CreateFileTypeNone) {
+        next->Parameters.Create.EaLength = open.ea_length;
+    } else {
+        static_assert(offsetof(IO_STACK_LOCATION, Parameters.CreatePipe.Parameters) ==
+                      offsetof(IO_STACK_LOCATION, Parameters.CreateMailslot.Parameters));
+        next->Parameters.CreatePipe.Parameters = static_cast<PNAMED_PIPE_CREATE_PARAMETERS>(open.parameters);
+    }
     if ((file->Flags & FO_OPENED_CASE_SENSITIVE) != 0) next->Flags |= SL_CASE_SENSITIVE;
     return irp;
 }
 
-// An open that failed sends no IRP_MJ_CLOSE: the file object forgets its device first.
+// An open that failed sends no IRP_MJ_CLOSE: the file object forgets its device first. One that a filter has cancelled does.
 void discard(PFILE_OBJECT file, PDEVICE_OBJECT device) noexcept {
+    if ((file->Flags & FO_FILE_OPEN_CANCELLED) != 0) {
+        ob::dereference(file);
+        return;
+    }
     file->DeviceObject = nullptr;
     ob::dereference(file);
     dereference_device(device);
 }
 
+} // namespace
+
 NTSTATUS create_file_object(PDEVICE_OBJECT device, const OpenRequest& open, const UNICODE_STRING& name,
                             ULONG attributes, PFILE_OBJECT* result) noexcept {
     void* body = nullptr;
-    const NTSTATUS status = ob::create_object(file_type, nullptr, KernelMode, sizeof(FILE_OBJECT), &body);
+    const NTSTATUS status = ob::create_object(file_type, nullptr, KernelMode, sizeof(FileBody), &body);
     if (!NT_SUCCESS(status)) return status;
     auto* file = static_cast<PFILE_OBJECT>(body);
     set_up(file, device, open, attributes);
@@ -104,9 +151,12 @@ NTSTATUS create_file_object(PDEVICE_OBJECT device, const OpenRequest& open, cons
         ob::dereference(file);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
+    reference_device(device);
     *result = file;
     return STATUS_SUCCESS;
 }
+
+namespace {
 
 // Drivers look for FILE_WRITE_DATA, not for GENERIC_WRITE: what is asked is put in terms of files before the request is made.
 ACCESS_MASK map_access(ACCESS_STATE& access) noexcept {
@@ -125,14 +175,15 @@ NTSTATUS reparse(PFILE_OBJECT file, const IO_STATUS_BLOCK& result, ob::ParseRequ
 NTSTATUS open_on(PDEVICE_OBJECT device, OpenRequest& open, ob::ParseRequest& request, void** result) noexcept {
     NTSTATUS status = openable(device, open.related != nullptr);
     if (!NT_SUCCESS(status)) return status;
+    if (open.hint != nullptr && !in_stack(device, open.hint)) return STATUS_INVALID_DEVICE_OBJECT_PARAMETER;
     const ACCESS_MASK desired = map_access(*request.access);
     PFILE_OBJECT file;
     status = create_file_object(device, open, request.remaining, request.attributes, &file);
     if (!NT_SUCCESS(status)) return status;
-    reference_device(device);
+    mark_direct(file, desired);
     if (ke::Processor* processor = ke::current_processor(); processor->irql != PASSIVE_LEVEL)
         ke::lower_irql(processor, PASSIVE_LEVEL);
-    PDEVICE_OBJECT top = top_of_stack(device);
+    PDEVICE_OBJECT top = device_for(file);
     IO_SECURITY_CONTEXT security{request.quality_of_service, request.access, desired, open.options};
     PIRP irp = build_create(top, file, open, security, request.mode);
     if (irp == nullptr) {
@@ -148,7 +199,7 @@ NTSTATUS open_on(PDEVICE_OBJECT device, OpenRequest& open, ob::ParseRequest& req
         discard(file, device);
         return status;
     }
-    file->Flags |= FO_FILE_OPEN;
+    file->Flags = (file->Flags & ~ULONG{FO_DISALLOW_EXCLUSIVE}) | FO_FILE_OPEN;
     if (is_synchronous(file)) file->CurrentByteOffset.QuadPart = 0;
     *result = file;
     return status;

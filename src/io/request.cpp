@@ -1,7 +1,9 @@
 #include "io/request.hpp"
 
 #include "ex/pool.hpp"
+#include "io/attended.hpp"
 #include "io/call_driver.hpp"
+#include "io/completion_port.hpp"
 #include "io/device.hpp"
 #include "io/file.hpp"
 #include "io/types.hpp"
@@ -27,16 +29,8 @@ NTSTATUS check_status_block(PIO_STATUS_BLOCK block, KPROCESSOR_MODE mode) noexce
 
 } // namespace
 
-NTSTATUS FileRequest::begin(HANDLE file, ACCESS_MASK access, HANDLE event, PIO_STATUS_BLOCK status_block) noexcept {
-    ke::Thread& thread = *ke::current_thread();
-    mode_ = thread.previous_mode;
-    void* body = ob::lookup(*thread.process, file, &file_type, access, mode_, &granted_);
-    if (body == nullptr) [[unlikely]] {
-        OBJECT_HANDLE_INFORMATION information{};
-        const NTSTATUS status = ob::reference_by_handle(file, access, &file_type, mode_, &body, &information);
-        if (!NT_SUCCESS(status)) return status;
-        granted_ = information.GrantedAccess;
-    }
+// The rest of begin(): `body` is the file, with a reference that the request takes over.
+inline NTSTATUS FileRequest::begin_on(void* body, HANDLE event, PIO_STATUS_BLOCK status_block) noexcept {
     file_ = static_cast<PFILE_OBJECT>(body);
     if (mode_ != KernelMode) {
         const NTSTATUS status = check_status_block(status_block, mode_);
@@ -53,8 +47,31 @@ NTSTATUS FileRequest::begin(HANDLE file, ACCESS_MASK access, HANDLE event, PIO_S
     return STATUS_SUCCESS;
 }
 
+NTSTATUS FileRequest::begin(HANDLE file, ACCESS_MASK access, HANDLE event, PIO_STATUS_BLOCK status_block) noexcept {
+    ke::Thread& thread = *ke::current_thread();
+    mode_ = thread.previous_mode;
+    void* body = ob::lookup(*thread.process, file, &file_type, access, mode_, &granted_);
+    if (body == nullptr) [[unlikely]]
+        return begin_slowly(file, access, event, status_block);
+    return begin_on(body, event, status_block);
+}
+
+// Handles of the kernel, and those that are not good. Files that were opened below some device are such ones as a rule.
+NTSTATUS FileRequest::begin_slowly(HANDLE file, ACCESS_MASK access, HANDLE event,
+                                   PIO_STATUS_BLOCK status_block) noexcept {
+    void* body = nullptr;
+    OBJECT_HANDLE_INFORMATION information{};
+    NTSTATUS status = ob::reference_by_handle(file, access, &file_type, mode_, &body, &information);
+    if (!NT_SUCCESS(status)) return status;
+    granted_ = information.GrantedAccess;
+    status = begin_on(body, event, status_block);
+    if (NT_SUCCESS(status)) device_ = device_for(file_);
+    return status;
+}
+
 FileRequest::~FileRequest() {
     if (irp_ != nullptr) { // it was not sent
+        if (is_attended(irp_)) free_auxiliary_buffer(irp_);
         if (irp_->AssociatedIrp.SystemBuffer != nullptr) ex::free_pool(irp_->AssociatedIrp.SystemBuffer, 0);
         if (irp_->MdlAddress != nullptr) {
             if ((irp_->MdlAddress->MdlFlags & MDL_PAGES_LOCKED) != 0) mm::unlock_pages(irp_->MdlAddress);
@@ -91,15 +108,27 @@ NTSTATUS FileRequest::make_irp(UCHAR major) noexcept {
     return STATUS_SUCCESS;
 }
 
-void FileRequest::set_apc(PIO_APC_ROUTINE routine, PVOID context) noexcept {
+NTSTATUS FileRequest::attend(PIO_APC_ROUTINE routine, PVOID context) noexcept {
+    if (routine != nullptr && file_->CompletionContext != nullptr) return STATUS_INVALID_PARAMETER;
     irp_->Overlay.AsynchronousParameters.UserApcRoutine = routine;
     irp_->Overlay.AsynchronousParameters.UserApcContext = context;
+    mark_attended(irp_, file_);
+    return STATUS_SUCCESS;
 }
 
-NTSTATUS FileRequest::finish_fast(const IO_STATUS_BLOCK& result) noexcept {
+void FileRequest::set_auxiliary_buffer(void* pool) noexcept {
+    mark_attended(irp_, file_);
+    prefix_of(irp_)->auxiliary = pool;
+}
+
+NTSTATUS FileRequest::finish_fast(const IO_STATUS_BLOCK& result, PVOID apc_context) noexcept {
     if (!copy_out(mode_, status_block_, &result, sizeof result)) return STATUS_ACCESS_VIOLATION;
-    if (event_ != nullptr) KeSetEvent(event_, 0, FALSE);
-    return result.Status;
+    if (event_ != nullptr && (file_->Flags & FO_SKIP_SET_FAST_IO) == 0) KeSetEvent(event_, 0, FALSE);
+    if (file_->CompletionContext == nullptr || apc_context == nullptr) return result.Status;
+    if ((file_->Flags & FO_SKIP_COMPLETION_PORT) != 0 && !NT_ERROR(result.Status)) return result.Status;
+    const PIO_COMPLETION_CONTEXT port = file_->CompletionContext;
+    const NTSTATUS queued = queue_packet(port->Port, {port->Key, apc_context, result});
+    return NT_SUCCESS(queued) ? result.Status : queued;
 }
 
 // The drivers' work is done and no APC was needed: the last stage runs here.
@@ -127,8 +156,12 @@ NTSTATUS FileRequest::send() noexcept {
     const bool synchronous = is_synchronous(file_);
     PFILE_OBJECT file = file_;
     queue_to_thread(irp, *ke::current_thread());
-    if (synchronous) ob::reference(file); // the lock and the wait outlive the request's own reference
-    event_ = nullptr;                     // the request's now
+    if (synchronous) {
+        ob::reference(file); // the lock and the wait outlive the request's own reference
+    } else if ((file->Flags & FO_SKIP_SET_EVENT) != 0) [[unlikely]] {
+        mark_attended(irp, file);
+    }
+    event_ = nullptr; // the request's now
     NTSTATUS status = call_driver(device_, irp);
     if (status != STATUS_PENDING) {
         finish_here();

@@ -24,10 +24,15 @@ public:
     [[nodiscard]] NTSTATUS lock_file() noexcept;
     // Takes that lock and makes an IRP for the top device, its next location zeroed but for file and function.
     [[nodiscard]] NTSTATUS make_irp(UCHAR major) noexcept;
-    // What a user APC at completion calls. An APC routine needs an alertable wait to run.
-    void set_apc(PIO_APC_ROUTINE routine, PVOID context) noexcept;
+    // What is called at completion as an APC, or the context of the packet that goes to the file's completion port. Not both:
+    // STATUS_INVALID_PARAMETER. Neither: nothing to do, and no cost to requests without.
+    [[nodiscard]] NTSTATUS set_apc(PIO_APC_ROUTINE routine, PVOID context) noexcept {
+        return routine == nullptr && context == nullptr ? STATUS_SUCCESS : attend(routine, context);
+    }
+    // A kernel copy of something that the driver reads while the request lasts: freed with its end.
+    void set_auxiliary_buffer(void* pool) noexcept;
     // A fast I/O routine has answered: no IRP was needed.
-    [[nodiscard]] NTSTATUS finish_fast(const IO_STATUS_BLOCK& result) noexcept;
+    [[nodiscard]] NTSTATUS finish_fast(const IO_STATUS_BLOCK& result, PVOID apc_context) noexcept;
     // Sends it. The status the service returns.
     [[nodiscard]] NTSTATUS send() noexcept;
 
@@ -43,9 +48,13 @@ public:
                                               ULONG output_size) noexcept;
     [[nodiscard]] NTSTATUS make_mdl(void* buffer, ULONG size, LOCK_OPERATION operation) noexcept;
 
-private:
+protected:
     [[nodiscard]] NTSTATUS wait_for_file() noexcept;
     void finish_here() noexcept;
+    [[nodiscard, gnu::cold, gnu::noinline]] NTSTATUS attend(PIO_APC_ROUTINE routine, PVOID context) noexcept;
+    [[nodiscard]] NTSTATUS begin_on(void* body, HANDLE event, PIO_STATUS_BLOCK status_block) noexcept;
+    [[nodiscard, gnu::cold, gnu::noinline]] NTSTATUS begin_slowly(HANDLE file, ACCESS_MASK access, HANDLE event,
+                                                                  PIO_STATUS_BLOCK status_block) noexcept;
 
     PFILE_OBJECT file_ = nullptr;
     PDEVICE_OBJECT device_ = nullptr;

@@ -91,10 +91,11 @@ NTSTATUS check_buffers(KPROCESSOR_MODE mode, Control& control) noexcept {
     const ACCESS_MASK needed = access_of(control.code);
     if (request.mode() != KernelMode && (needed & ~request.granted()) != 0) return STATUS_ACCESS_DENIED;
     if (status = check_buffers(request.mode(), control); !NT_SUCCESS(status)) return status;
-    if (const auto routine = fast_routine(request.device()); routine != nullptr && major == IRP_MJ_DEVICE_CONTROL) {
+    if (const auto routine = fast_routine(request.device());
+        routine != nullptr && major == IRP_MJ_DEVICE_CONTROL && control.apc_routine == nullptr) {
         IO_STATUS_BLOCK result{};
         if (status = request.lock_file(); status != STATUS_SUCCESS) return status;
-        if (answered_fast(request, routine, control, result)) return request.finish_fast(result);
+        if (answered_fast(request, routine, control, result)) return request.finish_fast(result, control.apc_context);
     }
     status = request.make_irp(major);
     if (status != STATUS_SUCCESS) return status;
@@ -105,7 +106,7 @@ NTSTATUS check_buffers(KPROCESSOR_MODE mode, Control& control) noexcept {
     if (major == IRP_MJ_FILE_SYSTEM_CONTROL) next->MinorFunction = IRP_MN_USER_FS_REQUEST;
     status = make_buffers(request, control);
     if (!NT_SUCCESS(status)) return status;
-    request.set_apc(control.apc_routine, control.apc_context);
+    if (status = request.set_apc(control.apc_routine, control.apc_context); !NT_SUCCESS(status)) return status;
     return request.send();
 }
 

@@ -4,6 +4,7 @@
 #include "io/cancel.hpp"
 #include "io/extended_attributes.hpp"
 #include "io/file.hpp"
+#include "io/file_create.hpp"
 #include "io/request.hpp"
 #include "io/services.hpp"
 #include "io/types.hpp"
@@ -20,20 +21,6 @@
 namespace dirql::io {
 namespace {
 
-struct Create {
-    PHANDLE handle;
-    ACCESS_MASK access;
-    POBJECT_ATTRIBUTES attributes;
-    PIO_STATUS_BLOCK status_block;
-    PLARGE_INTEGER allocation_size;
-    ULONG file_attributes;
-    ULONG share_access;
-    ULONG disposition;
-    ULONG options;
-    PVOID ea_buffer;
-    ULONG ea_length;
-};
-
 constexpr ULONG synchronous_options = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT;
 
 // What a directory may be opened with, besides being one.
@@ -43,8 +30,25 @@ constexpr ULONG directory_options = FILE_DIRECTORY_FILE | synchronous_options | 
                                     FILE_OPEN_FOR_FREE_SPACE_QUERY;
 constexpr ULONG oplock_options = FILE_COMPLETE_IF_OPLOCKED | FILE_RESERVE_OPFILTER;
 
+// Pipes and mailslots know few options, and only some dispositions.
+bool valid_pipe(const CreateRequest& create) noexcept {
+    const auto* parameters = static_cast<const NAMED_PIPE_CREATE_PARAMETERS*>(create.parameters);
+    if (parameters == nullptr || (create.share_access & FILE_SHARE_DELETE) != 0) return false;
+    if ((create.options & ~ULONG{FILE_VALID_PIPE_OPTION_FLAGS}) != 0) return false;
+    if (create.disposition < FILE_OPEN || create.disposition > FILE_OPEN_IF) return false;
+    return !parameters->TimeoutSpecified || parameters->DefaultTimeout.QuadPart < 0; // relative
+}
+
+bool valid_mailslot(const CreateRequest& create) noexcept {
+    if (create.parameters == nullptr || (create.share_access & FILE_SHARE_DELETE) != 0) return false;
+    if ((create.share_access & ~ULONG{FILE_SHARE_WRITE}) == 0) return false;
+    return (create.options & ~ULONG{FILE_VALID_MAILSLOT_OPTION_FLAGS}) == 0 && create.disposition == FILE_CREATE;
+}
+
 // The combinations that the document calls invalid. Applications are held to them; the kernel's own callers are trusted.
-bool valid(const Create& create) noexcept {
+bool valid(const CreateRequest& create) noexcept {
+    if (create.type == CreateFileTypeNamedPipe && !valid_pipe(create)) return false;
+    if (create.type == CreateFileTypeMailslot && !valid_mailslot(create)) return false;
     if (create.disposition > FILE_MAXIMUM_DISPOSITION) return false;
     if ((create.file_attributes & ~static_cast<ULONG>(FILE_ATTRIBUTE_VALID_FLAGS)) != 0) return false;
     if ((create.share_access & ~static_cast<ULONG>(FILE_SHARE_VALID_FLAGS)) != 0) return false;
@@ -88,7 +92,7 @@ private:
     ULONG length_ = 0;
 };
 
-NTSTATUS write_results(const Create& create, KPROCESSOR_MODE mode, HANDLE handle,
+NTSTATUS write_results(const CreateRequest& create, KPROCESSOR_MODE mode, HANDLE handle,
                        const IO_STATUS_BLOCK& result) noexcept {
     const bool written = copy_out(mode, create.handle, &handle, sizeof handle) &&
                          copy_out(mode, create.status_block, &result, sizeof result);
@@ -96,43 +100,64 @@ NTSTATUS write_results(const Create& create, KPROCESSOR_MODE mode, HANDLE handle
 }
 
 // An error leaves the caller's status block alone; a warning is written there.
-NTSTATUS failed(const Create& create, KPROCESSOR_MODE mode, NTSTATUS status, ULONG_PTR information) noexcept {
+NTSTATUS failed(const CreateRequest& create, KPROCESSOR_MODE mode, NTSTATUS status, ULONG_PTR information) noexcept {
     const IO_STATUS_BLOCK result{{status}, information};
     if (NT_WARNING(status) && !copy_out(mode, create.status_block, &result, sizeof result))
         return STATUS_ACCESS_VIOLATION;
     return status;
 }
 
-NTSTATUS create_file(const Create& create) noexcept {
-    const KPROCESSOR_MODE mode = ke::current_thread()->previous_mode;
+// IO_FORCE_ACCESS_CHECK and its like reach the driver as flags of its location, one for one.
+static_assert(SL_FORCE_ACCESS_CHECK == IO_FORCE_ACCESS_CHECK && SL_OPEN_PAGING_FILE == IO_OPEN_PAGING_FILE &&
+              SL_OPEN_TARGET_DIRECTORY == IO_OPEN_TARGET_DIRECTORY && SL_STOP_ON_SYMLINK == IO_STOP_ON_SYMLINK);
+constexpr ULONG options_for_drivers = 0xF;
+
+OpenRequest open_request(const CreateRequest& create, const EaBuffer& ea, LARGE_INTEGER& allocation) noexcept {
+    OpenRequest open{};
+    open.options = create.options;
+    open.disposition = create.disposition;
+    open.attributes = static_cast<USHORT>(create.file_attributes);
+    open.share_access = static_cast<USHORT>(create.share_access);
+    open.ea_buffer = ea.get();
+    open.ea_length = ea.length();
+    open.allocation_size = create.allocation_size == nullptr ? nullptr : &allocation;
+    open.type = create.type;
+    open.parameters = create.parameters;
+    open.hint = create.hint;
+    open.location_flags = static_cast<UCHAR>(create.io_options & options_for_drivers);
+    open.ignores_sharing = (create.io_options & IO_IGNORE_SHARE_ACCESS_CHECK) != 0;
+    return open;
+}
+
+} // namespace
+
+NTSTATUS create_file(const CreateRequest& create) noexcept {
+    const bool trusted = (create.io_options & IO_NO_PARAMETER_CHECKING) != 0;
+    const KPROCESSOR_MODE mode =
+        trusted ? static_cast<KPROCESSOR_MODE>(KernelMode) : ke::current_thread()->previous_mode;
     if (mode != KernelMode) {
         NTSTATUS status = mm::probe_user(create.handle, sizeof(HANDLE), true);
         if (NT_SUCCESS(status)) status = mm::probe_user(create.status_block, sizeof(IO_STATUS_BLOCK), true);
         if (!NT_SUCCESS(status)) return status;
     }
-    if (mode != KernelMode && !valid(create)) return STATUS_INVALID_PARAMETER;
+    const bool checked = mode != KernelMode || (create.io_options & IO_CHECK_CREATE_PARAMETERS) != 0;
+    if (checked && !valid(create)) return STATUS_INVALID_PARAMETER;
     LARGE_INTEGER allocation{};
     if (create.allocation_size != nullptr && !copy_in(mode, &allocation, create.allocation_size, sizeof allocation))
         return STATUS_ACCESS_VIOLATION;
-    if (mode != KernelMode && allocation.QuadPart < 0) return STATUS_INVALID_PARAMETER;
+    if (checked && allocation.QuadPart < 0) return STATUS_INVALID_PARAMETER;
     EaBuffer ea;
     ULONG error_offset = 0;
     NTSTATUS status = ea.capture(mode, create.ea_buffer, create.ea_length, error_offset);
     if (!NT_SUCCESS(status)) return failed(create, mode, status, error_offset);
-    OpenRequest open{create.options,
-                     create.disposition,
-                     static_cast<USHORT>(create.file_attributes),
-                     static_cast<USHORT>(create.share_access),
-                     ea.get(),
-                     ea.length(),
-                     create.allocation_size == nullptr ? nullptr : &allocation,
-                     nullptr,
-                     {}};
+    OpenRequest open = open_request(create, ea, allocation);
     HANDLE handle = nullptr;
     status = ob::open_by_name(create.attributes, &file_type, mode, create.access, &open, &handle);
     if (!NT_SUCCESS(status)) return failed(create, mode, status, open.result.Information);
     return write_results(create, mode, handle, open.result);
 }
+
+namespace {
 
 // The scope of a cancel: the requests of the current process on this file, all or the one with this status block.
 struct CancelScope {

@@ -116,7 +116,7 @@ NTSTATUS transfer_file(const Transfer& transfer) noexcept {
     next->Parameters.Read.ByteOffset = offset;
     if (transfer.write && (request.file()->Flags & FO_WRITE_THROUGH) != 0) next->Flags |= SL_WRITE_THROUGH;
     if (status = make_buffers(request, transfer); !NT_SUCCESS(status)) return status;
-    request.set_apc(transfer.apc_routine, transfer.apc_context);
+    if (status = request.set_apc(transfer.apc_routine, transfer.apc_context); !NT_SUCCESS(status)) return status;
     return request.send();
 }
 

@@ -32,6 +32,7 @@ enum class TypeIndex : std::uint8_t {
     device,
     driver,
     file,
+    io_completion,
     test, // for tests of ob itself
     count,
 };

@@ -1,0 +1,155 @@
+// NtQueryDirectoryFile and NtNotifyChangeDirectoryFile.
+#include "ex/pool.hpp"
+#include "io/device_buffer.hpp"
+#include "io/services.hpp"
+#include "io/user_memory.hpp"
+#include "ke/exports/io_file.hpp"
+#include "ke/system_service.hpp"
+#include "mm/probe.hpp"
+
+#include <cstring>
+
+namespace dirql::io {
+namespace {
+
+constexpr ULONG name_tag = 'nDoI';
+constexpr ULONG notify_valid_mask = 0x0FFF; // FILE_NOTIFY_CHANGE_...
+
+struct Listing {
+    HANDLE file;
+    HANDLE event;
+    PIO_APC_ROUTINE apc_routine;
+    PVOID apc_context;
+    PIO_STATUS_BLOCK status_block;
+    PVOID buffer;
+    ULONG length;
+};
+
+// The least that an entry takes. 0: no class of directories.
+ULONG least_length(FILE_INFORMATION_CLASS which) noexcept {
+    switch (which) {
+    case FileDirectoryInformation: return sizeof(FILE_DIRECTORY_INFORMATION);
+    case FileFullDirectoryInformation: return sizeof(FILE_FULL_DIR_INFORMATION);
+    case FileBothDirectoryInformation: return sizeof(FILE_BOTH_DIR_INFORMATION);
+    case FileNamesInformation: return sizeof(FILE_NAMES_INFORMATION);
+    case FileIdBothDirectoryInformation: return sizeof(FILE_ID_BOTH_DIR_INFORMATION);
+    case FileIdFullDirectoryInformation: return sizeof(FILE_ID_FULL_DIR_INFORMATION);
+    default: return 0;
+    }
+}
+
+// The pattern's string and its characters, in one block for the driver. Null without a pattern.
+NTSTATUS capture_pattern(KPROCESSOR_MODE mode, const UNICODE_STRING* from, UNICODE_STRING*& pattern) noexcept {
+    pattern = nullptr;
+    if (from == nullptr) return STATUS_SUCCESS;
+    UNICODE_STRING text;
+    if (!copy_in(mode, &text, from, sizeof text)) return STATUS_ACCESS_VIOLATION;
+    if (text.Length == 0) return STATUS_SUCCESS;
+    if (text.Length % sizeof(WCHAR) != 0) return STATUS_INVALID_PARAMETER;
+    void* block = ex::allocate_pool(NonPagedPoolNx, sizeof text + text.Length, name_tag, ex::Fill::none);
+    if (block == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+    pattern = static_cast<UNICODE_STRING*>(block);
+    *pattern = {text.Length, text.Length, reinterpret_cast<PWSTR>(pattern + 1)};
+    if (copy_in(mode, pattern->Buffer, text.Buffer, text.Length)) return STATUS_SUCCESS;
+    ex::free_pool(block, name_tag);
+    pattern = nullptr;
+    return STATUS_ACCESS_VIOLATION;
+}
+
+NTSTATUS check_buffer(KPROCESSOR_MODE mode, const Listing& listing) noexcept {
+    if (mode == KernelMode) return STATUS_SUCCESS;
+    if (reinterpret_cast<ULONG_PTR>(listing.buffer) % sizeof(ULONG) != 0) return STATUS_DATATYPE_MISALIGNMENT;
+    return mm::probe_user(listing.buffer, listing.length, true);
+}
+
+// An IRP of the directory, all but its parameters.
+NTSTATUS begin(FileRequest& request, const Listing& listing, UCHAR minor) noexcept {
+    NTSTATUS status = request.begin(listing.file, FILE_LIST_DIRECTORY, listing.event, listing.status_block);
+    if (!NT_SUCCESS(status)) return status;
+    if (status = check_buffer(request.mode(), listing); !NT_SUCCESS(status)) return status;
+    if (status = request.make_irp(IRP_MJ_DIRECTORY_CONTROL); status != STATUS_SUCCESS) return status;
+    request.next()->MinorFunction = minor;
+    if (status = request.set_apc(listing.apc_routine, listing.apc_context); !NT_SUCCESS(status)) return status;
+    return make_device_buffer(request, listing.buffer, listing.length, Direction::to_caller);
+}
+
+NTSTATUS query_directory(const Listing& listing, FILE_INFORMATION_CLASS which, UCHAR flags,
+                         const UNICODE_STRING* name) noexcept {
+    const ULONG least = least_length(which);
+    if (least == 0) return STATUS_INVALID_INFO_CLASS;
+    if (listing.length < least) return STATUS_INFO_LENGTH_MISMATCH;
+    FileRequest request;
+    NTSTATUS status = begin(request, listing, IRP_MN_QUERY_DIRECTORY);
+    if (status != STATUS_SUCCESS) return status;
+    UNICODE_STRING* pattern = nullptr;
+    if (status = capture_pattern(request.mode(), name, pattern); !NT_SUCCESS(status)) return status;
+    if (pattern != nullptr) request.set_auxiliary_buffer(pattern);
+    auto& parameters = request.next()->Parameters.QueryDirectory;
+    parameters.Length = listing.length;
+    parameters.FileInformationClass = which;
+    parameters.FileName = pattern;
+    request.next()->Flags = flags;
+    return request.send();
+}
+
+NTSTATUS notify_change(const Listing& listing, ULONG filter, bool tree) noexcept {
+    if (filter == 0 || (filter & ~notify_valid_mask) != 0) return STATUS_INVALID_PARAMETER;
+    FileRequest request;
+    const NTSTATUS status = begin(request, listing, IRP_MN_NOTIFY_CHANGE_DIRECTORY);
+    if (status != STATUS_SUCCESS) return status;
+    request.next()->Parameters.NotifyDirectory.Length = listing.length;
+    request.next()->Parameters.NotifyDirectory.CompletionFilter = filter;
+    if (tree) request.next()->Flags = SL_WATCH_TREE;
+    return request.send();
+}
+
+} // namespace
+} // namespace dirql::io
+
+using namespace dirql;
+using namespace dirql::io;
+
+extern "C" {
+
+NTSTATUS NTAPI NtQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                                    PIO_STATUS_BLOCK IoStatusBlock, PVOID FileInformation, ULONG Length,
+                                    FILE_INFORMATION_CLASS FileInformationClass, BOOLEAN ReturnSingleEntry,
+                                    PUNICODE_STRING FileName, BOOLEAN RestartScan) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtQueryDirectoryFile);
+        const auto flags =
+            static_cast<UCHAR>((RestartScan ? SL_RESTART_SCAN : 0) | (ReturnSingleEntry ? SL_RETURN_SINGLE_ENTRY : 0));
+        return query_directory({FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, FileInformation, Length},
+                               FileInformationClass, flags, FileName);
+    });
+}
+
+NTSTATUS NTAPI ZwQueryDirectoryFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
+                                    PIO_STATUS_BLOCK IoStatusBlock, PVOID FileInformation, ULONG Length,
+                                    FILE_INFORMATION_CLASS FileInformationClass, BOOLEAN ReturnSingleEntry,
+                                    PUNICODE_STRING FileName, BOOLEAN RestartScan) {
+    DIRQL_DOOR(ZwQueryDirectoryFile);
+    const ke::KernelModeCaller kernel;
+    return NtQueryDirectoryFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, FileInformation, Length,
+                                FileInformationClass, ReturnSingleEntry, FileName, RestartScan);
+}
+
+NTSTATUS NTAPI NtNotifyChangeDirectoryFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine,
+                                           PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length,
+                                           ULONG CompletionFilter, BOOLEAN WatchTree) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtNotifyChangeDirectoryFile);
+        return notify_change({FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length},
+                             CompletionFilter, WatchTree != FALSE);
+    });
+}
+
+NTSTATUS NTAPI ZwNotifyChangeDirectoryFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine,
+                                           PVOID ApcContext, PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length,
+                                           ULONG CompletionFilter, BOOLEAN WatchTree) {
+    DIRQL_DOOR(ZwNotifyChangeDirectoryFile);
+    const ke::KernelModeCaller kernel;
+    return NtNotifyChangeDirectoryFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock, Buffer, Length,
+                                       CompletionFilter, WatchTree);
+}
+}
