@@ -13,9 +13,24 @@
 #include <stdarg.h>
 #include <string.h>
 
+/* NTSTRSAFE_LIB, which asks for functions of a library instead of inlines, changes nothing here. Of the two kinds of counts
+ * one may be left out. */
+#if defined(NTSTRSAFE_NO_CCH_FUNCTIONS) && defined(NTSTRSAFE_NO_CB_FUNCTIONS)
+#error NTSTRSAFE_NO_CCH_FUNCTIONS and NTSTRSAFE_NO_CB_FUNCTIONS leave no functions
+#endif
+
+/* A driver may set less. */
+#ifndef NTSTRSAFE_MAX_CCH
 #define NTSTRSAFE_MAX_CCH 2147483647
+#elif NTSTRSAFE_MAX_CCH > 2147483647
+#error NTSTRSAFE_MAX_CCH is larger than 2147483647
+#endif
 #define NTSTRSAFE_MAX_LENGTH (NTSTRSAFE_MAX_CCH - 1)
-#define NTSTRSAFE_UNICODE_STRING_MAX_CCH (0xffff / sizeof(WCHAR))
+#ifndef NTSTRSAFE_UNICODE_STRING_MAX_CCH
+#define NTSTRSAFE_UNICODE_STRING_MAX_CCH 32767
+#elif NTSTRSAFE_UNICODE_STRING_MAX_CCH > 32767
+#error NTSTRSAFE_UNICODE_STRING_MAX_CCH is larger than 32767
+#endif
 
 /* The low byte is what to fill with. */
 #define STRSAFE_IGNORE_NULLS 0x00000100
@@ -36,6 +51,7 @@ typedef CHAR *NTSTRSAFE_PSTR;
 typedef const CHAR *NTSTRSAFE_PCSTR;
 typedef WCHAR *NTSTRSAFE_PWSTR;
 typedef const WCHAR *NTSTRSAFE_PCWSTR;
+typedef const WCHAR UNALIGNED *NTSTRSAFE_PCUWSTR;
 
 #ifdef __cplusplus
 extern "C" {
@@ -63,11 +79,6 @@ DIRQL_SS_FUNCTION size_t dirql_ss_bytes(size_t count, size_t unit) {
     return count > MAXSIZE_T / unit ? MAXSIZE_T : count * unit;
 }
 
-/* Whether not even a terminator of `character` bytes has room. */
-DIRQL_SS_FUNCTION BOOLEAN dirql_ss_empty(size_t count, size_t unit, size_t character) {
-    return (BOOLEAN)(dirql_ss_bytes(count, unit) < character);
-}
-
 DIRQL_SS_FUNCTION void dirql_ss_to_units(size_t *remaining, NTSTATUS status, size_t unit) {
     if (remaining != NULL && (NT_SUCCESS(status) || status == STATUS_BUFFER_OVERFLOW)) {
         *remaining /= unit;
@@ -90,7 +101,37 @@ DIRQL_SS_FUNCTION void dirql_ss_to_units(size_t *remaining, NTSTATUS status, siz
 #undef DIRQL_SS_NAME
 #undef DIRQL_SS_VPRINTF
 
+/* The processor reads unaligned text as it reads any other; the compilers have to be told. */
+DIRQL_SS_FUNCTION NTSTATUS dirql_ss_unaligned_length(const void *psz, size_t cbMax, size_t *pcbLength) {
+    size_t limit = cbMax / sizeof(WCHAR), length = 0;
+    BOOLEAN usable = psz != NULL && limit <= NTSTRSAFE_MAX_CCH, found = FALSE;
+    for (; usable && !found && length < limit; length += !found) {
+        WCHAR character;
+        memcpy(&character, (const char *)psz + length * sizeof(WCHAR), sizeof(character));
+        found = character == 0;
+    }
+    if (pcbLength != NULL) {
+        *pcbLength = found ? length * sizeof(WCHAR) : 0;
+    }
+    return found ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+#ifndef NTSTRSAFE_NO_CCH_FUNCTIONS
+DIRQL_SS_FUNCTION NTSTATUS RtlUnalignedStringCchLengthW(NTSTRSAFE_PCUWSTR psz, size_t cchMax, size_t *pcchLength) {
+    NTSTATUS status = dirql_ss_unaligned_length(psz, dirql_ss_bytes(cchMax, sizeof(WCHAR)), pcchLength);
+    dirql_ss_to_units(pcchLength, status, sizeof(WCHAR));
+    return status;
+}
+#endif
+#ifndef NTSTRSAFE_NO_CB_FUNCTIONS
+DIRQL_SS_FUNCTION NTSTATUS RtlUnalignedStringCbLengthW(NTSTRSAFE_PCUWSTR psz, size_t cbMax, size_t *pcbLength) {
+    return dirql_ss_unaligned_length(psz, cbMax, pcbLength);
+}
+#endif
+
+#ifndef NTSTRSAFE_NO_UNICODE_STRING_FUNCTIONS
 #include <dirql_km/strsafe_unicode.h>
+#endif
 
 #undef DIRQL_SS_FUNCTION
 #ifdef __cplusplus

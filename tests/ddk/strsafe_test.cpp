@@ -129,9 +129,11 @@ TEST_CASE("flags of the Ex functions") {
         REQUIRE(RtlStringCchCopyExA(nullptr, 8, "", nullptr, nullptr, STRSAFE_IGNORE_NULLS) ==
                 STATUS_INVALID_PARAMETER);
     }
-    SECTION("unknown flags are an error, and nothing is touched") {
-        REQUIRE(RtlStringCchCopyExA(target.text, 8, "a", nullptr, nullptr, 0x80000000) == STATUS_INVALID_PARAMETER);
+    SECTION("unknown flags are an error: a copy leaves an empty text, an append what stood there") {
+        REQUIRE(RtlStringCchCatExA(target.text, 8, "a", nullptr, nullptr, 0x80000000) == STATUS_INVALID_PARAMETER);
         REQUIRE(target.shown() == "before");
+        REQUIRE(RtlStringCchCopyExA(target.text, 8, "a", nullptr, nullptr, 0x80000000) == STATUS_INVALID_PARAMETER);
+        REQUIRE(target.shown().empty());
     }
 }
 

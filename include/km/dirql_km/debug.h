@@ -221,6 +221,8 @@ typedef enum _DPFLTR_TYPE {
     ((!(expression)) ? (RtlAssert((PVOID) #expression, (PVOID)__FILE__, __LINE__, (PCHAR)(message)), FALSE) : TRUE)
 #define RTL_SOFT_ASSERT(expression) \
     ((!(expression)) ? (DbgPrint("%s(%d): Soft assertion failed: %s\n", __FILE__, __LINE__, #expression), FALSE) : TRUE)
+#define RTL_VERIFY ASSERT
+#define NT_VERIFY ASSERT
 #define PAGED_CODE() dirql_paged_code(__FILE__, __LINE__)
 #else
 #define KdPrint(arguments) ((void)0)
@@ -232,17 +234,17 @@ typedef enum _DPFLTR_TYPE {
 #define ASSERT(expression) ((void)0)
 #define ASSERTMSG(message, expression) ((void)0)
 #define RTL_SOFT_ASSERT(expression) ((void)0)
+#define RTL_VERIFY(expression) ((expression) ? TRUE : FALSE)
+#define NT_VERIFY(expression) ((expression) ? TRUE : FALSE)
 #define PAGED_CODE() ((void)0)
 #endif
 #define RTL_ASSERT ASSERT
-#define RTL_VERIFY(expression) (!!(expression))
 #define NT_ASSERT ASSERT
 #define NT_ASSERTMSG ASSERTMSG
 #define NT_ASSERTMSGW(message, expression) ASSERT(expression)
 #define NT_ASSERT_ASSUME ASSERT
-#define NT_VERIFY(expression) \
+#define NT_FRE_ASSERT(expression) \
     ((!(expression)) ? (RtlAssert((PVOID) #expression, (PVOID)__FILE__, __LINE__, NULL), FALSE) : TRUE)
-#define NT_FRE_ASSERT(expression) NT_VERIFY(expression)
 #define PAGED_CODE_LOCKED() ((void)0)
 
 #define YieldProcessor dirql_yield_processor

@@ -34,6 +34,7 @@ NTKERNELAPI VOID NTAPI RtlZeroMemory(VOID *Destination, SIZE_T Length);
 #define RtlCopyDeviceMemory RtlCopyMemory
 #define RtlCopyVolatileMemory(Destination, Source, Length) \
     memcpy((void *)(ULONG_PTR)(Destination), (const void *)(ULONG_PTR)(Source), (Length))
+#define RtlFillMemoryNonTemporal RtlFillMemory
 #define RtlPrefetchMemoryNonTemporal(Source, Length) ((void)(Source), (void)(Length))
 
 /* Survives the optimizer, which may drop a memset of dead memory. */
@@ -41,6 +42,17 @@ DIRQL_HEADER_INLINE PVOID RtlSecureZeroMemory(PVOID Pointer, SIZE_T Size) {
     __builtin_memset(Pointer, 0, Size);
     __asm__ volatile("" : : "r"(Pointer) : "memory");
     return Pointer;
+}
+
+/* TRUE when equal, in a time that tells nothing of where they differ. */
+DIRQL_HEADER_INLINE BOOLEAN RtlConstantTimeEqualMemory(const VOID *v1, const VOID *v2, ULONG len) {
+    const volatile UCHAR *left = (const volatile UCHAR *)v1, *right = (const volatile UCHAR *)v2;
+    UCHAR differences = 0;
+    ULONG i;
+    for (i = 0; i < len; i++) {
+        differences |= left[i] ^ right[i];
+    }
+    return (BOOLEAN)(differences == 0);
 }
 
 /* The address need not be aligned. */

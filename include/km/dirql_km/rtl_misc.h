@@ -171,7 +171,8 @@ DIRQL_HEADER_INLINE LARGE_INTEGER RtlConvertUlongToLargeInteger(ULONG Value) {
 
 #define RtlEqualLuid(L1, L2) (((L1)->LowPart == (L2)->LowPart) && ((L1)->HighPart == (L2)->HighPart))
 #define RtlIsZeroLuid(L1) ((BOOLEAN)(((L1)->LowPart | (ULONG)(L1)->HighPart) == 0))
-#define Int32x32To64(a, b) (((LONGLONG)(a)) * ((LONGLONG)(b)))
+DIRQL_HEADER_INLINE VOID RtlCopyLuid(PLUID DestinationLuid, PLUID SourceLuid) { *DestinationLuid = *SourceLuid; }
+#define Int32x32To64(a, b) ((LONGLONG)((LONG)(a)) * (LONGLONG)((LONG)(b)))
 #define UInt32x32To64(a, b) ((ULONGLONG)((ULONG)(a)) * (ULONGLONG)((ULONG)(b)))
 #define Int64ShllMod32(value, shift) ((ULONGLONG)(value) << (shift))
 #define Int64ShraMod32(value, shift) (((LONGLONG)(value)) >> (shift))

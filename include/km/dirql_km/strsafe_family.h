@@ -47,27 +47,32 @@ typedef struct DIRQL_SS_NAME(_DIRQL_SS_TARGET) {
     size_t original; /* characters that stood there before */
     size_t end;
     ULONG flags;
+    BOOLEAN append;
+    BOOLEAN writable; /* there is room for a terminator at least */
 } DIRQL_SS_NAME(DIRQL_SS_TARGET);
 
 DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_WORKER(open)(DIRQL_SS_NAME(DIRQL_SS_TARGET) * target, DIRQL_SS_CHAR *text,
                                                  size_t bytes, ULONG flags, BOOLEAN append) {
+    BOOLEAN nulls = (flags & STRSAFE_IGNORE_NULLS) != 0;
     target->text = text;
     target->bytes = bytes;
     target->size = bytes / sizeof(DIRQL_SS_CHAR);
     target->original = target->end = 0;
     target->flags = flags;
-    if ((flags & ~STRSAFE_VALID_FLAGS) != 0 || target->size > NTSTRSAFE_MAX_CCH) {
+    target->append = append;
+    target->writable = FALSE;
+    if (target->size > NTSTRSAFE_MAX_CCH || (text == NULL) > (target->size == 0) || (target->size == 0 && !nulls)) {
         return STATUS_INVALID_PARAMETER;
     }
-    if (text == NULL) {
-        return (flags & STRSAFE_IGNORE_NULLS) && target->size == 0 ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
-    }
-    if (append) {
+    if (append && text != NULL) {
         target->original = DIRQL_SS_WORKER(length)(text, target->size);
         target->end = target->original;
-        return target->original < target->size ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+        if (target->original == target->size) {
+            return STATUS_INVALID_PARAMETER;
+        }
     }
-    return STATUS_SUCCESS;
+    target->writable = target->size != 0;
+    return (flags & ~STRSAFE_VALID_FLAGS) != 0 ? STATUS_INVALID_PARAMETER : STATUS_SUCCESS;
 }
 
 DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_WORKER(put)(DIRQL_SS_NAME(DIRQL_SS_TARGET) * target, const DIRQL_SS_CHAR *from,
@@ -75,7 +80,7 @@ DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_WORKER(put)(DIRQL_SS_NAME(DIRQL_SS_TARGET) *
     if (from == NULL && !(target->flags & STRSAFE_IGNORE_NULLS)) {
         return STATUS_INVALID_PARAMETER;
     }
-    if (limit > NTSTRSAFE_MAX_CCH) {
+    if (limit > NTSTRSAFE_MAX_LENGTH) {
         return STATUS_INVALID_PARAMETER;
     }
     limit = from == NULL ? 0 : limit;
@@ -106,7 +111,12 @@ DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_WORKER(put_format)(DIRQL_SS_NAME(DIRQL_SS_TA
     return DIRQL_SS_WORKER(format)(target->text, target->size, format, arguments, &target->end);
 }
 
-DIRQL_SS_FUNCTION void DIRQL_SS_WORKER(apply_failure_flags)(DIRQL_SS_NAME(DIRQL_SS_TARGET) * target, NTSTATUS status) {
+/* Without flags a copy that was refused leaves an empty text, an append what stood there. */
+DIRQL_SS_FUNCTION void DIRQL_SS_WORKER(apply_failure)(DIRQL_SS_NAME(DIRQL_SS_TARGET) * target, NTSTATUS status) {
+    if (status == STATUS_INVALID_PARAMETER && !target->append) {
+        target->end = 0;
+        target->text[0] = 0;
+    }
     if ((target->flags & STRSAFE_NO_TRUNCATION) && status == STATUS_BUFFER_OVERFLOW) {
         target->end = target->original;
         target->text[target->end] = 0;
@@ -127,8 +137,8 @@ DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_WORKER(close)(const DIRQL_SS_NAME(DIRQL_SS_T
                                                   DIRQL_SS_CHAR **end, size_t *remaining_bytes) {
     DIRQL_SS_NAME(DIRQL_SS_TARGET) target = *opened;
     if (!NT_SUCCESS(status)) {
-        if (target.text != NULL && target.size != 0 && !(target.flags & ~STRSAFE_VALID_FLAGS)) {
-            DIRQL_SS_WORKER(apply_failure_flags)(&target, status);
+        if (target.writable) {
+            DIRQL_SS_WORKER(apply_failure)(&target, status);
         }
     } else if ((target.flags & STRSAFE_FILL_BEHIND_NULL) && target.end + 1 < target.size) {
         size_t used = (target.end + 1) * sizeof(DIRQL_SS_CHAR);
@@ -145,42 +155,42 @@ DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_WORKER(close)(const DIRQL_SS_NAME(DIRQL_SS_T
     return status;
 }
 
+/* Copies or appends up to `limit` characters. */
+DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_WORKER(put_text)(DIRQL_SS_CHAR *to, size_t bytes, const DIRQL_SS_CHAR *from,
+                                                     size_t limit, DIRQL_SS_CHAR **end, size_t *remaining_bytes,
+                                                     ULONG flags, BOOLEAN append) {
+    DIRQL_SS_NAME(DIRQL_SS_TARGET) target;
+    NTSTATUS status = DIRQL_SS_WORKER(open)(&target, to, bytes, flags, append);
+    status = NT_SUCCESS(status) ? DIRQL_SS_WORKER(put)(&target, from, limit) : status;
+    return DIRQL_SS_WORKER(close)(&target, status, end, remaining_bytes);
+}
+
 /* One Cb and one Cch function from each description. UNIT is the bytes that a count of the caller's stands for. */
 #define DIRQL_SS_COPYING(Verb, Count, UNIT, append) \
     DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_NAME(RtlString##Count##Verb##Ex)( \
         DIRQL_SS_CHAR * pszDest, size_t size, const DIRQL_SS_CHAR *pszSrc, DIRQL_SS_CHAR **ppszDestEnd, \
         size_t *pRemaining, ULONG dwFlags) { \
-        DIRQL_SS_NAME(DIRQL_SS_TARGET) target; \
-        size_t bytes = dirql_ss_bytes(size, UNIT); \
-        NTSTATUS status = DIRQL_SS_WORKER(open)(&target, pszDest, bytes, dwFlags, append); \
-        status = NT_SUCCESS(status) ? DIRQL_SS_WORKER(put)(&target, pszSrc, NTSTRSAFE_MAX_CCH) : status; \
-        status = DIRQL_SS_WORKER(close)(&target, status, ppszDestEnd, pRemaining); \
+        NTSTATUS status = DIRQL_SS_WORKER(put_text)(pszDest, dirql_ss_bytes(size, UNIT), pszSrc, NTSTRSAFE_MAX_LENGTH, \
+                                                    ppszDestEnd, pRemaining, dwFlags, append); \
         dirql_ss_to_units(pRemaining, status, UNIT); \
         return status; \
     } \
     DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_NAME(RtlString##Count##Verb##NEx)( \
         DIRQL_SS_CHAR * pszDest, size_t size, const DIRQL_SS_CHAR *pszSrc, size_t toCopy, DIRQL_SS_CHAR **ppszDestEnd, \
         size_t *pRemaining, ULONG dwFlags) { \
-        DIRQL_SS_NAME(DIRQL_SS_TARGET) target; \
-        size_t bytes = dirql_ss_bytes(size, UNIT); \
-        NTSTATUS status = DIRQL_SS_WORKER(open)(&target, pszDest, bytes, dwFlags, append); \
         size_t limit = dirql_ss_bytes(toCopy, UNIT) / sizeof(DIRQL_SS_CHAR); \
-        status = NT_SUCCESS(status) ? DIRQL_SS_WORKER(put)(&target, pszSrc, limit) : status; \
-        status = DIRQL_SS_WORKER(close)(&target, status, ppszDestEnd, pRemaining); \
+        NTSTATUS status = DIRQL_SS_WORKER(put_text)(pszDest, dirql_ss_bytes(size, UNIT), pszSrc, limit, ppszDestEnd, \
+                                                    pRemaining, dwFlags, append); \
         dirql_ss_to_units(pRemaining, status, UNIT); \
         return status; \
     } \
     DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_NAME(RtlString##Count##Verb)(DIRQL_SS_CHAR * pszDest, size_t size, \
                                                                      const DIRQL_SS_CHAR *pszSrc) { \
-        return dirql_ss_empty(size, UNIT, sizeof(DIRQL_SS_CHAR)) \
-                   ? STATUS_INVALID_PARAMETER \
-                   : DIRQL_SS_NAME(RtlString##Count##Verb##Ex)(pszDest, size, pszSrc, NULL, NULL, 0); \
+        return DIRQL_SS_NAME(RtlString##Count##Verb##Ex)(pszDest, size, pszSrc, NULL, NULL, 0); \
     } \
     DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_NAME(RtlString##Count##Verb##N)(DIRQL_SS_CHAR * pszDest, size_t size, \
                                                                         const DIRQL_SS_CHAR *pszSrc, size_t toCopy) { \
-        return dirql_ss_empty(size, UNIT, sizeof(DIRQL_SS_CHAR)) \
-                   ? STATUS_INVALID_PARAMETER \
-                   : DIRQL_SS_NAME(RtlString##Count##Verb##NEx)(pszDest, size, pszSrc, toCopy, NULL, NULL, 0); \
+        return DIRQL_SS_NAME(RtlString##Count##Verb##NEx)(pszDest, size, pszSrc, toCopy, NULL, NULL, 0); \
     }
 
 #define DIRQL_SS_FORMATTING(Count, UNIT) \
@@ -197,9 +207,7 @@ DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_WORKER(close)(const DIRQL_SS_NAME(DIRQL_SS_T
     } \
     DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_NAME(RtlString##Count##VPrintf)( \
         DIRQL_SS_CHAR * pszDest, size_t size, const DIRQL_SS_CHAR *pszFormat, va_list argList) { \
-        return dirql_ss_empty(size, UNIT, sizeof(DIRQL_SS_CHAR)) \
-                   ? STATUS_INVALID_PARAMETER \
-                   : DIRQL_SS_NAME(RtlString##Count##VPrintfEx)(pszDest, size, NULL, NULL, 0, pszFormat, argList); \
+        return DIRQL_SS_NAME(RtlString##Count##VPrintfEx)(pszDest, size, NULL, NULL, 0, pszFormat, argList); \
     } \
     DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_NAME(RtlString##Count##PrintfEx)( \
         DIRQL_SS_CHAR * pszDest, size_t size, DIRQL_SS_CHAR * *ppszDestEnd, size_t * pRemaining, ULONG dwFlags, \
@@ -233,14 +241,18 @@ DIRQL_SS_FUNCTION NTSTATUS DIRQL_SS_WORKER(close)(const DIRQL_SS_NAME(DIRQL_SS_T
         return found ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER; \
     }
 
+#ifndef NTSTRSAFE_NO_CCH_FUNCTIONS
 DIRQL_SS_COPYING(Copy, Cch, sizeof(DIRQL_SS_CHAR), FALSE)
-DIRQL_SS_COPYING(Copy, Cb, 1, FALSE)
 DIRQL_SS_COPYING(Cat, Cch, sizeof(DIRQL_SS_CHAR), TRUE)
-DIRQL_SS_COPYING(Cat, Cb, 1, TRUE)
 DIRQL_SS_FORMATTING(Cch, sizeof(DIRQL_SS_CHAR))
-DIRQL_SS_FORMATTING(Cb, 1)
 DIRQL_SS_MEASURING(Cch, sizeof(DIRQL_SS_CHAR))
+#endif
+#ifndef NTSTRSAFE_NO_CB_FUNCTIONS
+DIRQL_SS_COPYING(Copy, Cb, 1, FALSE)
+DIRQL_SS_COPYING(Cat, Cb, 1, TRUE)
+DIRQL_SS_FORMATTING(Cb, 1)
 DIRQL_SS_MEASURING(Cb, 1)
+#endif
 
 #undef DIRQL_SS_COPYING
 #undef DIRQL_SS_FORMATTING

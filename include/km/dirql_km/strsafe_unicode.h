@@ -70,6 +70,10 @@ DIRQL_SS_FUNCTION NTSTATUS dirql_ss_unicode_close(PUNICODE_STRING to, size_t len
     return status;
 }
 
+/* A count of characters that is no limit, and a count of the caller's, which is never that one. */
+#define DIRQL_SS_ALL MAXSIZE_T
+#define DIRQL_SS_COUNT(count, unit) ((count) / (unit) - ((count) / (unit) == DIRQL_SS_ALL))
+
 /* Copies or appends `count` characters of `from`, or up to its null. */
 DIRQL_SS_FUNCTION NTSTATUS dirql_ss_unicode_put(PUNICODE_STRING to, BOOLEAN append, const WCHAR *from, size_t count,
                                                 BOOLEAN stop_at_null, PUNICODE_STRING remaining, ULONG flags) {
@@ -79,7 +83,8 @@ DIRQL_SS_FUNCTION NTSTATUS dirql_ss_unicode_put(PUNICODE_STRING to, BOOLEAN appe
     size_t room = to->MaximumLength / sizeof(WCHAR);
     size_t original = append ? to->Length / sizeof(WCHAR) : 0;
     size_t length = original;
-    if (from == NULL && !(flags & STRSAFE_IGNORE_NULLS)) {
+    if ((count > NTSTRSAFE_UNICODE_STRING_MAX_CCH && count != DIRQL_SS_ALL) ||
+        (from == NULL && !(flags & STRSAFE_IGNORE_NULLS))) {
         return dirql_ss_unicode_close(to, length, original, STATUS_INVALID_PARAMETER, remaining, flags);
     }
     size_t taken = 0;
@@ -101,15 +106,15 @@ DIRQL_SS_FUNCTION NTSTATUS dirql_ss_unicode_put_string(PUNICODE_STRING to, BOOLE
     }
     size_t length = from == NULL ? 0 : from->Length / sizeof(WCHAR);
     ULONG with_empty = flags | (from != NULL && from->Buffer == NULL ? STRSAFE_IGNORE_NULLS : 0);
-    return dirql_ss_unicode_put(to, append, from == NULL ? NULL : from->Buffer, count < length ? count : length, FALSE,
-                                remaining, with_empty);
+    BOOLEAN whole = count == DIRQL_SS_ALL || (count >= length && count <= NTSTRSAFE_UNICODE_STRING_MAX_CCH);
+    size_t taken = whole ? length : count;
+    return dirql_ss_unicode_put(to, append, from == NULL ? NULL : from->Buffer, taken, FALSE, remaining, with_empty);
 }
 
 #define DIRQL_SS_UNICODE(Verb, append) \
     DIRQL_SS_FUNCTION NTSTATUS RtlUnicodeString##Verb##StringEx( \
         PUNICODE_STRING DestinationString, NTSTRSAFE_PCWSTR pszSrc, PUNICODE_STRING RemainingString, ULONG dwFlags) { \
-        return dirql_ss_unicode_put(DestinationString, append, pszSrc, NTSTRSAFE_MAX_CCH, TRUE, RemainingString, \
-                                    dwFlags); \
+        return dirql_ss_unicode_put(DestinationString, append, pszSrc, DIRQL_SS_ALL, TRUE, RemainingString, dwFlags); \
     } \
     DIRQL_SS_FUNCTION NTSTATUS RtlUnicodeString##Verb##String(PUNICODE_STRING DestinationString, \
                                                               NTSTRSAFE_PCWSTR pszSrc) { \
@@ -118,8 +123,8 @@ DIRQL_SS_FUNCTION NTSTATUS dirql_ss_unicode_put_string(PUNICODE_STRING to, BOOLE
     DIRQL_SS_FUNCTION NTSTATUS RtlUnicodeString##Verb##Ex(PUNICODE_STRING DestinationString, \
                                                           PCUNICODE_STRING SourceString, \
                                                           PUNICODE_STRING RemainingString, ULONG dwFlags) { \
-        return dirql_ss_unicode_put_string(DestinationString, append, SourceString, NTSTRSAFE_MAX_CCH, \
-                                           RemainingString, dwFlags); \
+        return dirql_ss_unicode_put_string(DestinationString, append, SourceString, DIRQL_SS_ALL, RemainingString, \
+                                           dwFlags); \
     } \
     DIRQL_SS_FUNCTION NTSTATUS RtlUnicodeString##Verb(PUNICODE_STRING DestinationString, \
                                                       PCUNICODE_STRING SourceString) { \
@@ -130,8 +135,8 @@ DIRQL_SS_FUNCTION NTSTATUS dirql_ss_unicode_put_string(PUNICODE_STRING to, BOOLE
     DIRQL_SS_FUNCTION NTSTATUS RtlUnicodeString##Count##Verb##StringNEx( \
         PUNICODE_STRING DestinationString, NTSTRSAFE_PCWSTR pszSrc, size_t toCopy, PUNICODE_STRING RemainingString, \
         ULONG dwFlags) { \
-        return dirql_ss_unicode_put(DestinationString, append, pszSrc, toCopy / (UNIT), TRUE, RemainingString, \
-                                    dwFlags); \
+        return dirql_ss_unicode_put(DestinationString, append, pszSrc, DIRQL_SS_COUNT(toCopy, UNIT), TRUE, \
+                                    RemainingString, dwFlags); \
     } \
     DIRQL_SS_FUNCTION NTSTATUS RtlUnicodeString##Count##Verb##StringN(PUNICODE_STRING DestinationString, \
                                                                       NTSTRSAFE_PCWSTR pszSrc, size_t toCopy) { \
@@ -140,8 +145,8 @@ DIRQL_SS_FUNCTION NTSTATUS dirql_ss_unicode_put_string(PUNICODE_STRING to, BOOLE
     DIRQL_SS_FUNCTION NTSTATUS RtlUnicodeString##Count##Verb##NEx(PUNICODE_STRING DestinationString, \
                                                                   PCUNICODE_STRING SourceString, size_t toCopy, \
                                                                   PUNICODE_STRING RemainingString, ULONG dwFlags) { \
-        return dirql_ss_unicode_put_string(DestinationString, append, SourceString, toCopy / (UNIT), RemainingString, \
-                                           dwFlags); \
+        return dirql_ss_unicode_put_string(DestinationString, append, SourceString, DIRQL_SS_COUNT(toCopy, UNIT), \
+                                           RemainingString, dwFlags); \
     } \
     DIRQL_SS_FUNCTION NTSTATUS RtlUnicodeString##Count##Verb##N(PUNICODE_STRING DestinationString, \
                                                                 PCUNICODE_STRING SourceString, size_t toCopy) { \
@@ -150,12 +155,6 @@ DIRQL_SS_FUNCTION NTSTATUS dirql_ss_unicode_put_string(PUNICODE_STRING to, BOOLE
 
 DIRQL_SS_UNICODE(Copy, FALSE)
 DIRQL_SS_UNICODE(Cat, TRUE)
-DIRQL_SS_UNICODE_N(Copy, Cch, 1, FALSE)
-DIRQL_SS_UNICODE_N(Copy, Cb, sizeof(WCHAR), FALSE)
-DIRQL_SS_UNICODE_N(Cat, Cch, 1, TRUE)
-DIRQL_SS_UNICODE_N(Cat, Cb, sizeof(WCHAR), TRUE)
-#undef DIRQL_SS_UNICODE
-#undef DIRQL_SS_UNICODE_N
 
 DIRQL_SS_FUNCTION NTSTATUS RtlUnicodeStringVPrintfEx(PUNICODE_STRING DestinationString, PUNICODE_STRING RemainingString,
                                                      ULONG dwFlags, NTSTRSAFE_PCWSTR pszFormat, va_list argList) {
@@ -193,33 +192,41 @@ DIRQL_SS_FUNCTION NTSTATUS RtlUnicodeStringPrintf(PUNICODE_STRING DestinationStr
 }
 
 /* From a counted string into a terminated one. */
-DIRQL_SS_FUNCTION NTSTATUS RtlStringCbCopyUnicodeStringEx(NTSTRSAFE_PWSTR pszDest, size_t cbDest,
-                                                          PCUNICODE_STRING SourceString, NTSTRSAFE_PWSTR *ppszDestEnd,
-                                                          size_t *pcbRemaining, ULONG dwFlags) {
+DIRQL_SS_FUNCTION NTSTATUS dirql_ss_copy_counted(NTSTRSAFE_PWSTR pszDest, size_t cbDest, PCUNICODE_STRING SourceString,
+                                                 NTSTRSAFE_PWSTR *ppszDestEnd, size_t *pcbRemaining, ULONG dwFlags) {
     if (!NT_SUCCESS(RtlUnicodeStringValidateEx(SourceString, dwFlags & STRSAFE_IGNORE_NULLS))) {
         return STATUS_INVALID_PARAMETER;
     }
-    size_t length = SourceString == NULL ? 0 : SourceString->Length;
-    ULONG with_empty = dwFlags | (length == 0 ? STRSAFE_IGNORE_NULLS : 0);
-    return RtlStringCbCopyNExW(pszDest, cbDest, length == 0 ? NULL : SourceString->Buffer, length, ppszDestEnd,
-                               pcbRemaining, with_empty);
+    size_t length = SourceString == NULL ? 0 : SourceString->Length / sizeof(WCHAR);
+    const WCHAR nothing = 0;
+    return dirql_ss_put_textW(pszDest, cbDest, length == 0 ? &nothing : SourceString->Buffer, length, ppszDestEnd,
+                              pcbRemaining, dwFlags, FALSE);
 }
 
-DIRQL_SS_FUNCTION NTSTATUS RtlStringCchCopyUnicodeStringEx(NTSTRSAFE_PWSTR pszDest, size_t cchDest,
-                                                           PCUNICODE_STRING SourceString, NTSTRSAFE_PWSTR *ppszDestEnd,
-                                                           size_t *pcchRemaining, ULONG dwFlags) {
-    NTSTATUS status = RtlStringCbCopyUnicodeStringEx(pszDest, dirql_ss_bytes(cchDest, sizeof(WCHAR)), SourceString,
-                                                     ppszDestEnd, pcchRemaining, dwFlags);
-    dirql_ss_to_units(pcchRemaining, status, sizeof(WCHAR));
-    return status;
-}
+#define DIRQL_SS_FROM_COUNTED(Count, UNIT) \
+    DIRQL_SS_FUNCTION NTSTATUS RtlString##Count##CopyUnicodeStringEx( \
+        NTSTRSAFE_PWSTR pszDest, size_t size, PCUNICODE_STRING SourceString, NTSTRSAFE_PWSTR *ppszDestEnd, \
+        size_t *pRemaining, ULONG dwFlags) { \
+        NTSTATUS status = dirql_ss_copy_counted(pszDest, dirql_ss_bytes(size, UNIT), SourceString, ppszDestEnd, \
+                                                pRemaining, dwFlags); \
+        dirql_ss_to_units(pRemaining, status, UNIT); \
+        return status; \
+    } \
+    DIRQL_SS_FUNCTION NTSTATUS RtlString##Count##CopyUnicodeString(NTSTRSAFE_PWSTR pszDest, size_t size, \
+                                                                   PCUNICODE_STRING SourceString) { \
+        return RtlString##Count##CopyUnicodeStringEx(pszDest, size, SourceString, NULL, NULL, 0); \
+    }
 
-DIRQL_SS_FUNCTION NTSTATUS RtlStringCbCopyUnicodeString(NTSTRSAFE_PWSTR pszDest, size_t cbDest,
-                                                        PCUNICODE_STRING SourceString) {
-    return RtlStringCbCopyUnicodeStringEx(pszDest, cbDest, SourceString, NULL, NULL, 0);
-}
-
-DIRQL_SS_FUNCTION NTSTATUS RtlStringCchCopyUnicodeString(NTSTRSAFE_PWSTR pszDest, size_t cchDest,
-                                                         PCUNICODE_STRING SourceString) {
-    return RtlStringCchCopyUnicodeStringEx(pszDest, cchDest, SourceString, NULL, NULL, 0);
-}
+#ifndef NTSTRSAFE_NO_CCH_FUNCTIONS
+DIRQL_SS_FROM_COUNTED(Cch, sizeof(WCHAR))
+DIRQL_SS_UNICODE_N(Copy, Cch, 1, FALSE)
+DIRQL_SS_UNICODE_N(Cat, Cch, 1, TRUE)
+#endif
+#ifndef NTSTRSAFE_NO_CB_FUNCTIONS
+DIRQL_SS_FROM_COUNTED(Cb, 1)
+DIRQL_SS_UNICODE_N(Copy, Cb, sizeof(WCHAR), FALSE)
+DIRQL_SS_UNICODE_N(Cat, Cb, sizeof(WCHAR), TRUE)
+#endif
+#undef DIRQL_SS_FROM_COUNTED
+#undef DIRQL_SS_UNICODE
+#undef DIRQL_SS_UNICODE_N

@@ -56,7 +56,7 @@ typedef struct _CSTRING {
     const UNICODE_STRING name = {sizeof(text) - sizeof(WCHAR), sizeof(text), (PWCH)name##_buffer}
 #define DECLARE_GLOBAL_CONST_UNICODE_STRING(name, text) \
     extern const DECLSPEC_SELECTANY UNICODE_STRING name; \
-    const DECLSPEC_SELECTANY UNICODE_STRING name = RTL_CONSTANT_STRING(text)
+    const UNICODE_STRING name = RTL_CONSTANT_STRING(text)
 #define DECLARE_UNICODE_STRING_SIZE(name, characters) \
     WCHAR name##_buffer[characters]; \
     UNICODE_STRING name = {0, (characters) * sizeof(WCHAR), name##_buffer}

@@ -1,0 +1,2 @@
+#define CHECK_LISTS check_lists_cpp
+#include "lists.c"

@@ -1,0 +1,2 @@
+#define CHECK_MACROS check_macros_cpp
+#include "macros.c"
