@@ -18,6 +18,8 @@ NTKERNELAPI NTSTATUS NTAPI WdmlibIoCreateDeviceSecure(PDRIVER_OBJECT DriverObjec
                                                       PDEVICE_OBJECT *DeviceObject);
 NTKERNELAPI NTSTATUS NTAPI WdmlibRtlInitUnicodeStringEx(PUNICODE_STRING DestinationString, PCWSTR SourceString);
 
+NTKERNELAPI NTSTATUS NTAPI WdmlibIoValidateDeviceIoControlAccess(PIRP Irp, ULONG RequiredAccess);
+
 /* Ready-made descriptors: who may open the device, in the security descriptor definition language. */
 extern NTKERNELAPI const UNICODE_STRING SDDL_DEVOBJ_KERNEL_ONLY;
 extern NTKERNELAPI const UNICODE_STRING SDDL_DEVOBJ_SYS_ALL;

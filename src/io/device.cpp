@@ -3,6 +3,7 @@
 #include "diag/trace.hpp"
 #include "ex/active_objects.hpp"
 #include "ex/pool.hpp"
+#include "io/device_security.hpp"
 #include "io/driver.hpp"
 #include "io/state.hpp"
 #include "io/types.hpp"
@@ -10,6 +11,7 @@
 #include "ke/stop.hpp"
 #include "ob/namespace.hpp"
 #include "ob/object.hpp"
+#include "se/descriptor.hpp"
 
 #include <cstring>
 
@@ -132,14 +134,7 @@ void dereference_device(PDEVICE_OBJECT device) noexcept {
 
 namespace {
 
-struct NewDevice {
-    PDRIVER_OBJECT driver;
-    ULONG extension_size;
-    DEVICE_TYPE type;
-    ULONG characteristics;
-    bool exclusive;
-};
-
+// The descriptor is the device's when the device is there.
 NTSTATUS create_named(const NewDevice& wanted, PUNICODE_STRING name, PDEVICE_OBJECT* result) noexcept {
     OBJECT_ATTRIBUTES attributes;
     InitializeObjectAttributes(&attributes, name, name != nullptr ? OBJ_PERMANENT | OBJ_CASE_INSENSITIVE : 0, nullptr,
@@ -158,6 +153,7 @@ NTSTATUS create_named(const NewDevice& wanted, PUNICODE_STRING name, PDEVICE_OBJ
     }
     status = ob::insert_object(device, 0, nullptr); // on failure the object is gone
     if (!NT_SUCCESS(status)) return status;
+    device->SecurityDescriptor = wanted.descriptor;
     link_to_driver(wanted.driver, device);
     DIRQL_TRACE(object_named, .object = device, .other = wanted.driver, .value = device->Size, .name = name);
     *result = device;
@@ -176,6 +172,18 @@ NTSTATUS create_with_made_up_name(const NewDevice& wanted, PDEVICE_OBJECT* resul
 
 } // namespace
 
+NTSTATUS create_device(const NewDevice& asked, PUNICODE_STRING name, PDEVICE_OBJECT* result) noexcept {
+    NewDevice wanted = asked;
+    if (wanted.descriptor == nullptr) {
+        wanted.descriptor = default_device_descriptor(wanted.type, wanted.characteristics);
+        if (wanted.descriptor == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    const NTSTATUS status = auto_named(wanted.characteristics) ? create_with_made_up_name(wanted, result)
+                                                               : create_named(wanted, name, result);
+    if (!NT_SUCCESS(status)) se::free_descriptor(wanted.descriptor);
+    return status;
+}
+
 // The DPC of IoInitializeDpcRequest lies in the device object, whatever else a driver has in its extension.
 void destroy_device(void* body) noexcept {
     DIRQL_TRACE(object_deleted, .object = body);
@@ -185,6 +193,7 @@ void destroy_device(void* body) noexcept {
     const auto* end = reinterpret_cast<const std::byte*>(&state_of(device));
     ex::check_nothing_active(device, static_cast<std::size_t>(end - static_cast<const std::byte*>(body)));
     if (device->Vpb != nullptr) ex::free_pool(device->Vpb, 0);
+    se::free_descriptor(device->SecurityDescriptor);
     ob::dereference(driver);
 }
 
@@ -200,9 +209,9 @@ NTSTATUS NTAPI IoCreateDevice(PDRIVER_OBJECT DriverObject, ULONG DeviceExtension
                               PDEVICE_OBJECT* DeviceObject) {
     DIRQL_DOOR(IoCreateDevice);
     *DeviceObject = nullptr;
-    const NewDevice wanted{DriverObject, DeviceExtensionSize, DeviceType, DeviceCharacteristics, Exclusive != FALSE};
-    return auto_named(DeviceCharacteristics) ? create_with_made_up_name(wanted, DeviceObject)
-                                             : create_named(wanted, DeviceName, DeviceObject);
+    const NewDevice wanted{DriverObject,          DeviceExtensionSize, DeviceType,
+                           DeviceCharacteristics, Exclusive != FALSE,  nullptr};
+    return create_device(wanted, DeviceName, DeviceObject);
 }
 
 VOID NTAPI IoDeleteDevice(PDEVICE_OBJECT DeviceObject) {
