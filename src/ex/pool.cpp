@@ -71,6 +71,8 @@ BlockHeader* take_free(Pool& pool, PoolKind kind, unsigned size_class, std::size
 }
 
 void* allocate(Pool& pool, PoolKind kind, std::size_t bytes, ULONG tag, unsigned owner, Fill fill) noexcept {
+    if (pool.failures != nullptr && pool.failures->allocation_fails()) [[unlikely]]
+        return nullptr;
     const SizeClasses& classes = classes_of(kind);
     const std::size_t whole = bytes + sizeof(BlockHeader) + guard_size;
     if (whole > classes.largest || whole < bytes) [[unlikely]]
@@ -128,6 +130,10 @@ void initialize_pool(Pool& pool, ke::Slot& slot) noexcept {
     pool.base = reinterpret_cast<std::uintptr_t>(slot.system_base());
     pool.size = slot.physical_pages() * ke::page_size;
     InitializeListHead(&pool.big_blocks);
+}
+
+void allow_allocation_failures(ke::Machine& machine, bool allow) noexcept {
+    state_of(machine).pool.failures = allow ? &machine.choice : nullptr;
 }
 
 Pool& current_pool() noexcept { return current_state().pool; }

@@ -29,6 +29,7 @@ struct PoolOwner {
 
 struct Pool {
     BlockHeader* free[pool_kinds][SizeClasses::most];
+    ke::Choice* failures; // null but in a machine whose memory is to run short: then it is asked before each allocation
     ke::Slot* slot;
     std::uintptr_t base; // of the memory that blocks can lie in
     std::size_t size;
@@ -43,6 +44,9 @@ inline constexpr std::uint64_t freed_big = 1;
 
 void initialize_pool(Pool& pool, ke::Slot& slot) noexcept;
 [[nodiscard]] Pool& current_pool() noexcept;
+
+// From now on allocations may fail, as the choice door decides: see Choice::fail_allocation. Or no longer.
+void allow_allocation_failures(ke::Machine& machine, bool allow) noexcept;
 
 // What fresh memory holds. `none`: the caller writes all of it at once.
 enum class Fill : std::uint8_t { pattern, zero, none };

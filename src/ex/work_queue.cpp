@@ -8,6 +8,7 @@
 #include "ke/wait.hpp"
 
 #include <bit>
+#include <optional>
 #include <utility>
 
 namespace dirql::ex {
@@ -100,16 +101,28 @@ bool hand_to_idle(WorkQueues& queues, WORK_QUEUE_ITEM& item, KPRIORITY priority)
     return true;
 }
 
-bool hand_to_new(WorkQueues& queues, WORK_QUEUE_ITEM& item, KPRIORITY priority) noexcept {
-    if (queues.workers == most_workers) return false;
+// NT has workers from its boot on; where none was needed yet, the first is made as if it had been there. What is left of one
+// whose thread could not be made is there for the next.
+Worker* make_worker(WorkQueues& queues, KPRIORITY priority) noexcept {
     ke::Machine& machine = ke::current_machine();
-    auto* worker = machine.allocate<Worker>();
-    if (worker == nullptr) return false;
+    std::optional<ke::Choice::NoFailures> first;
+    if (queues.workers == 0) first.emplace(machine.choice);
+    if (queues.spare == nullptr) queues.spare = machine.allocate<Worker>();
+    Worker* worker = queues.spare;
+    if (worker == nullptr) return nullptr;
     KeInitializeEvent(&worker->wake, SynchronizationEvent, FALSE);
     worker->thread =
         queues.make_thread(machine, {"Worker", machine.system_process, priority, worker_thread, worker, nullptr});
-    if (worker->thread == nullptr) return false;
+    if (worker->thread == nullptr) return nullptr;
+    queues.spare = nullptr;
     ++queues.workers;
+    return worker;
+}
+
+bool hand_to_new(WorkQueues& queues, WORK_QUEUE_ITEM& item, KPRIORITY priority) noexcept {
+    if (queues.workers == most_workers) return false;
+    Worker* worker = make_worker(queues, priority);
+    if (worker == nullptr) return false;
     InsertTailList(&queues.busy, &worker->entry);
     worker->item = &item;
     InitializeListHead(&item.List);

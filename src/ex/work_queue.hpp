@@ -31,6 +31,7 @@ struct WorkQueues {
     LIST_ENTRY idle;                      // Workers
     LIST_ENTRY busy;
     unsigned workers;
+    Worker* spare; // without a thread
     // Makes the thread object of a worker, initialised but not started; null when memory is short. ps puts its own
     // here, so that workers are objects like all threads.
     ke::Thread* (*make_thread)(ke::Machine& machine, const ke::ThreadStart& start);

@@ -17,4 +17,12 @@ std::uint32_t Choice::pick(ChoiceKind kind, std::uint32_t bound) noexcept {
     return static_cast<std::uint32_t>((static_cast<unsigned __int128>(z) * bound) >> 64);
 }
 
+bool Choice::decide_allocation() noexcept {
+    const bool fails = failing_ == Failing::one
+                           ? until_failure_ != 0 && --until_failure_ == 0
+                           : pick(ChoiceKind::allocation, static_cast<std::uint32_t>(until_failure_)) == 0;
+    failed_ += fails;
+    return fails;
+}
+
 } // namespace dirql::ke

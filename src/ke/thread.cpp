@@ -69,6 +69,7 @@ void copy_name(char (&to)[32], const char* from) noexcept {
 } // namespace
 
 bool make_kernel_stack(Machine& machine, std::byte*& low, std::byte*& top) noexcept {
+    if (machine.choice.allocation_fails()) return false;
     const std::size_t pages = kernel_stack_pages(machine);
     std::byte* memory = machine.slot->allocate_pages(pages);
     if (memory == nullptr) return false;

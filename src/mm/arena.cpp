@@ -64,6 +64,7 @@ bool all_holes(const Arena& arena, std::uint32_t first, std::uint32_t count) noe
 
 // Puts frames behind holes and marks them free.
 bool back(Arena& arena, std::uint32_t first, std::uint32_t count) noexcept {
+    if (ke::current_machine().choice.allocation_fails()) return false;
     std::byte* frames = arena.slot->allocate_pages(count);
     if (frames == nullptr) return false;
     if (mark(arena, first, count, PageState::free, PageState::free) &&

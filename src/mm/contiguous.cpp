@@ -75,7 +75,8 @@ void* allocate_contiguous(std::size_t bytes, const Constraints& constraints) noe
     auto* block = static_cast<ContiguousBlock*>(
         ex::allocate_pool(NonPagedPoolNx, sizeof(ContiguousBlock), block_tag, ex::Fill::none));
     if (block == nullptr) return nullptr;
-    block->address = allocate_within(*state.slot, pages, constraints);
+    const bool short_of_memory = ke::current_machine().choice.allocation_fails();
+    block->address = short_of_memory ? nullptr : allocate_within(*state.slot, pages, constraints);
     block->pages = pages;
     if (block->address == nullptr) {
         ex::free_pool(block, block_tag);

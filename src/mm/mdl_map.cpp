@@ -36,6 +36,7 @@ bool map_runs(ke::Slot& slot, const MDL* mdl, std::byte* at, bool writable) noex
 }
 
 std::byte* map_view(const MDL* mdl, bool writable) noexcept {
+    if (ke::current_machine().choice.allocation_fails()) return nullptr;
     ke::Slot& slot = current_slot();
     std::byte* view = slot.reserve_views(page_count(mdl));
     if (view == nullptr || map_runs(slot, mdl, view, writable)) return view;

@@ -53,3 +53,29 @@ TEST_CASE("seeds and kinds differ", "[ke][choice]") {
     CHECK(seeded(1).pick(ChoiceKind::thread, 1u << 31) != seeded(2).pick(ChoiceKind::thread, 1u << 31));
     CHECK(seeded(1).pick(ChoiceKind::thread, 1u << 31) != seeded(1).pick(ChoiceKind::processor, 1u << 31));
 }
+
+TEST_CASE("allocations fail when they are asked to, and then through the choice door") {
+    ke::Choice choice{};
+    choice.seed(1);
+    for (int i = 0; i < 10; ++i) CHECK_FALSE(choice.allocation_fails());
+    CHECK(choice.choices_made() == 0);
+    choice.fail_allocation(3);
+    for (int i = 1; i < 10; ++i) CHECK(choice.allocation_fails() == (i == 3));
+    CHECK(choice.failed_allocations() == 1);
+    CHECK(choice.choices_made() == 0);
+    choice.fail_allocations(4);
+    int failed = 0;
+    for (int i = 0; i < 1000; ++i) failed += choice.allocation_fails();
+    CHECK(failed > 200);
+    CHECK(failed < 300);
+    CHECK(choice.failed_allocations() == static_cast<std::uint64_t>(failed));
+    CHECK(choice.choices_made() == 1000);
+    {
+        const ke::Choice::NoFailures meanwhile(choice);
+        for (int i = 0; i < 100; ++i) CHECK_FALSE(choice.allocation_fails());
+    }
+    choice.fail_allocations(1);
+    CHECK(choice.allocation_fails());
+    choice.fail_no_allocation();
+    CHECK_FALSE(choice.allocation_fails());
+}
