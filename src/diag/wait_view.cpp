@@ -2,9 +2,11 @@
 
 #include "diag/names.hpp"
 #include "diag/text.hpp"
+#include "ke/lock_wait.hpp"
 #include "ke/wait.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -77,6 +79,45 @@ std::string object_text(const MachineView& view, std::uint64_t object, const std
     }
 }
 
+// A wait for a lock of the executive is one for an event, by whose place and reason the lock is found.
+std::optional<ke::LockWaiter> lock_behind(const MachineView& view, const ke::Thread& thread, std::uint64_t event) {
+    const bool is_lock =
+        thread.wait_reason == WrResource || thread.wait_reason == WrPushLock || thread.wait_reason == WrRundown;
+    const auto waiter = is_lock ? view.object<ke::LockWaiter>(event) : std::nullopt;
+    return waiter && view.thread_at(number(waiter->thread)) != nullptr ? waiter : std::nullopt;
+}
+
+std::optional<FAST_MUTEX> fast_mutex_behind(const MachineView& view, const ke::Thread& thread, std::uint64_t event) {
+    const bool is_mutex = thread.wait_reason == WrFastMutex || thread.wait_reason == WrGuardedMutex;
+    return is_mutex ? view.object<FAST_MUTEX>(event - offsetof(FAST_MUTEX, Event)) : std::nullopt;
+}
+
+std::string lock_text(const MachineView& view, const ke::LockWaiter& waiter) {
+    if (waiter.kind == ke::LockKind::rundown)
+        return fmt::format("the end of rundown protection 0x{:X}, {} references to come", number(waiter.lock),
+                           waiter.holders);
+    const std::string known =
+        fmt::format("{} access to {} 0x{:X}", waiter.exclusive != 0 ? "exclusive" : "shared",
+                    waiter.kind == ke::LockKind::resource ? "resource" : "push lock", number(waiter.lock));
+    if (waiter.owner != nullptr) return fmt::format("{}, which {} owns", known, view.thread_text(number(waiter.owner)));
+    return waiter.holders > 1 ? fmt::format("{}, which {} owners share", known, waiter.holders) : known;
+}
+
+std::string fast_mutex_text(const MachineView& view, const ke::Thread& thread, std::uint64_t event,
+                            const FAST_MUTEX& mutex) {
+    const std::string known = fmt::format("{} mutex 0x{:X}", thread.wait_reason == WrFastMutex ? "fast" : "guarded",
+                                          event - offsetof(FAST_MUTEX, Event));
+    if (mutex.Owner == nullptr) return known;
+    return fmt::format("{}, which {} owns", known, view.thread_text(number(mutex.Owner)));
+}
+
+// The one object of a wait whose reason says what it is; empty for all others.
+std::string known_lock_text(const MachineView& view, const ke::Thread& thread, std::uint64_t event) {
+    if (const auto waiter = lock_behind(view, thread, event)) return lock_text(view, *waiter);
+    if (const auto mutex = fast_mutex_behind(view, thread, event)) return fast_mutex_text(view, thread, event, *mutex);
+    return {};
+}
+
 std::string time_out_text(const ke::Thread& thread) {
     if (thread.wait_timer_used == 0) return ", without a time-out";
     return fmt::format(", until {} us", microseconds(thread.wait_timer.DueTime.QuadPart * ns_per_tick));
@@ -121,6 +162,10 @@ std::string wait_text(const MachineView& view, const ThreadCopy& thread, const s
     const std::string until = time_out_text(thread.thread) + so_far_text(view, thread.thread);
     if (objects.empty()) return "sleeps" + until;
     std::string text = "waits for ";
+    if (objects.size() == 1) {
+        if (const std::string lock = known_lock_text(view, thread.thread, objects[0]); !lock.empty())
+            return text + lock + until;
+    }
     if (objects.size() > 1)
         text += fmt::format("{} of {} objects: ", thread.thread.wait_type == WaitAny ? "any" : "all", objects.size());
     for (std::size_t i = 0; i < objects.size(); ++i)
@@ -132,6 +177,8 @@ std::uint64_t awaited_thread(const MachineView& view, const ThreadCopy& thread) 
     if (thread.thread.state != ke::ThreadState::waiting || thread.thread.wait_timer_used != 0) return 0;
     const std::vector<std::uint64_t> objects = objects_of(view, thread.thread);
     if (objects.size() != 1) return 0;
+    if (const auto waiter = lock_behind(view, thread.thread, objects[0])) return number(waiter->owner);
+    if (const auto mutex = fast_mutex_behind(view, thread.thread, objects[0])) return number(mutex->Owner);
     const UCHAR type = type_of(view, objects[0]);
     if (type == ke::object_type::thread) return objects[0];
     if (type != ke::object_type::mutant) return 0;

@@ -1,5 +1,6 @@
 #include "ex/active_objects.hpp"
 
+#include "ex/resource.hpp"
 #include "ex/state.hpp"
 #include "ke/stop.hpp"
 
@@ -53,7 +54,7 @@ bool dpcs_queued() noexcept {
 bool anything_active() noexcept {
     const State& state = current_state();
     return dpcs_queued() || !IsListEmpty(&ke::current_machine().timers) || !IsListEmpty(&state.lookaside_lists) ||
-           state.work.queued != 0;
+           !IsListEmpty(&state.resources) || state.work.queued != 0;
 }
 
 // A timer of this image: it lies in the image's data, or its DPC runs the image's code.
@@ -93,6 +94,11 @@ void check_nothing_active(const void* memory, std::size_t bytes, POOL_TYPE type)
                       {.rule = "memory was freed that holds a lookaside list not yet deleted",
                        .document = "Using Lookaside Lists"});
     }
+    if (const ERESOURCE* resource = find_resource(range.begin, bytes)) {
+        ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0xD2, ke::parameter(resource), range.begin, bytes,
+                      {.rule = "memory was freed that holds a resource not yet deleted",
+                       .document = "ExDeleteResourceLite function (wdm.h)"});
+    }
     if (const WORK_QUEUE_ITEM* item = find_queued_item(range.begin, bytes)) {
         ke::bug_check(
             WORKER_INVALID, 0, ke::parameter(item), range.begin, range.begin + bytes,
@@ -112,6 +118,7 @@ ActiveObject find_active_object(const ke::CodeRange& image) noexcept {
     const Range range{image.begin, image.end - image.begin};
     if (const KTIMER* timer = timer_of(range)) return {timer, routine_of(*timer), "a timer"};
     if (const GENERAL_LOOKASIDE_POOL* list = lookaside_in(range)) return {list, nullptr, "a lookaside list"};
+    if (const ERESOURCE* resource = find_resource(range.begin, range.size)) return {resource, nullptr, "a resource"};
     if (const WORK_QUEUE_ITEM* item = find_item_of_code(image)) {
         return {item, reinterpret_cast<const void*>(item->WorkerRoutine), "a work item"};
     }

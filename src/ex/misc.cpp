@@ -39,6 +39,7 @@ bool initialize(ke::Machine& machine) noexcept {
     machine.layers[static_cast<unsigned>(ke::Layer::ex)] = state;
     initialize_pool(state->pool, *machine.slot);
     InitializeListHead(&state->lookaside_lists);
+    InitializeListHead(&state->resources);
     initialize_work_queues(state->work);
     state->rand_state = 1; // as after srand(1)
     return true;

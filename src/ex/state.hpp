@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ex/pool.hpp"
+#include "ex/push_lock.hpp"
 #include "ex/work_queue.hpp"
 #include "ke/machine.hpp"
 
@@ -10,6 +11,8 @@ namespace dirql::ex {
 struct State {
     Pool pool;                  // first: found without an offset
     LIST_ENTRY lookaside_lists; // GENERAL_LOOKASIDE_POOLs, which all kinds of lists begin with
+    LIST_ENTRY resources;       // ERESOURCEs
+    PushLocks push_locks;
     WorkQueues work;
     std::uint64_t uuids_made;
     ULONG rand_state; // of the drivers' rand()

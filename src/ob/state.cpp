@@ -1,6 +1,7 @@
 // The object manager at boot.
 #include "ob/state.hpp"
 
+#include "ex/callback.hpp"
 #include "ke/wait.hpp"
 #include "ob/capture.hpp"
 #include "ob/event.hpp"
@@ -109,7 +110,8 @@ bool initialize(ke::Machine& machine) noexcept {
     state->kernel_handles = table_of(*machine.system_process);
     state->system_process = machine.system_process;
     state->root = make_root();
-    return state->root != nullptr && make_directories(*state) && make_links() && register_own_types(machine);
+    return state->root != nullptr && make_directories(*state) && make_links() && register_own_types(machine) &&
+           ex::initialize_callbacks(machine);
 }
 
 } // namespace dirql::ob

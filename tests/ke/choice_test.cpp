@@ -54,8 +54,8 @@ TEST_CASE("seeds and kinds differ", "[ke][choice]") {
     CHECK(seeded(1).pick(ChoiceKind::thread, 1u << 31) != seeded(1).pick(ChoiceKind::processor, 1u << 31));
 }
 
-TEST_CASE("allocations fail when they are asked to, and then through the choice door") {
-    ke::Choice choice{};
+TEST_CASE("allocations fail when they are asked to, and then through the choice door", "[ke][choice]") {
+    Choice choice{};
     choice.seed(1);
     for (int i = 0; i < 10; ++i) CHECK_FALSE(choice.allocation_fails());
     CHECK(choice.choices_made() == 0);
@@ -71,7 +71,7 @@ TEST_CASE("allocations fail when they are asked to, and then through the choice 
     CHECK(choice.failed_allocations() == static_cast<std::uint64_t>(failed));
     CHECK(choice.choices_made() == 1000);
     {
-        const ke::Choice::NoFailures meanwhile(choice);
+        const Choice::NoFailures meanwhile(choice);
         for (int i = 0; i < 100; ++i) CHECK_FALSE(choice.allocation_fails());
     }
     choice.fail_allocations(1);
