@@ -44,6 +44,9 @@ struct MachineOptions {
     /// Host CPU time that driver code without preemption points may take, the last resort: exact to a quarter, and not the same
     /// place on every run. 0: there is no such watch.
     std::chrono::nanoseconds cpu_budget = std::chrono::seconds(10);
+    /// A kernel debugger is attached that goes on at each break point (DbgBreakPoint, a failed ASSERT, `__debugbreak`). Without
+    /// one a break point is an exception that, unless the driver handles it, ends in a bug check, as on NT.
+    bool kernel_debugger = false;
     /// Told of debug output as it comes; Machine::debug_output keeps it in any case. It is called from inside of the machine, on the
     /// stack of the driver that prints (64 KiB, less what the driver has used), and must not use the machine or wait for it. An
     /// exception that leaves it (a failed assertion) waits: the driver goes on, and the call that drives the machine throws it

@@ -31,6 +31,7 @@ struct MachineOptions {
     std::uint64_t run_budget = std::uint64_t{24 * 3600} * 1'000'000'000; // one run of the machine
     std::uint64_t busy_budget = std::uint64_t{60} * 1'000'000'000;       // the same, without the time that all rest
     std::uint64_t cpu_budget = 10'000'000'000; // host CPU time without a preemption point: the last resort; 0: no watch
+    bool kernel_debugger = false;              // attached, and says "go" at each break point
     std::size_t kernel_stack_size = 0;         // 0: the default of this build
     std::size_t user_stack_size = 0;
 };

@@ -213,6 +213,8 @@ void on_fault(int signal, siginfo_t* info, void* data) noexcept {
     const Owner owner = owner_of_fault(*processor, fault);
     if (owner == Owner::host && !overflows_stack(*processor, fault, context))
         return hand_on(signal, info, data, "in host code called by a driver");
+    // The address is already the one behind the break instruction.
+    if (signal == SIGTRAP && processor->machine->options.kernel_debugger) return;
     kernel_trap(*processor, fault, owner, context);
 }
 

@@ -141,3 +141,24 @@ TEST_CASE("a run that finds no memory for its first thread leaves nothing behind
     give(taken.size());
     CHECK(machine.run([](Process& process) { control(process, KEEPER_PRINT); }).finished());
 }
+
+TEST_CASE("a kernel debugger goes on at break points, which without one end in a bug check") {
+    for (const bool debugger : {false, true}) {
+        Machine machine({.kernel_debugger = debugger});
+        static unsigned passed;
+        passed = 0;
+        const auto entry = [](PDRIVER_OBJECT, PUNICODE_STRING) -> NTSTATUS {
+            DbgBreakPoint();
+            ++passed;
+            DbgBreakPointWithStatus(7);
+            asm volatile("int3");
+            ++passed;
+            return STATUS_UNSUCCESSFUL;
+        };
+        NTSTATUS (*function)(PDRIVER_OBJECT, PUNICODE_STRING) = entry;
+        CHECK_FALSE(machine.load("breaks", reinterpret_cast<void*>(function)));
+        CHECK(passed == (debugger ? 2 : 0));
+        CHECK(machine.outcome().is_bug_check(0x7E) == !debugger);
+        CHECK((machine.debug_output().find("Break instruction exception") != std::string::npos) == debugger);
+    }
+}
