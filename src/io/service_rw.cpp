@@ -3,6 +3,7 @@
 // Where the transfer begins: the caller's offset; for a synchronous file without one, the file's own position, which the
 // transfer moves; FILE_WRITE_TO_END_OF_FILE and FILE_USE_FILE_POINTER_POSITION as offsets of their own.
 #include "diag/trace.hpp"
+#include "io/fast_io.hpp"
 #include "io/file.hpp"
 #include "io/request.hpp"
 #include "io/user_memory.hpp"
@@ -86,6 +87,26 @@ NTSTATUS check_sectors(const FileRequest& request, const Transfer& transfer, con
     return aligned ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
+// A cached file's transfer needs no IRP where its file system finds the data: then true, and *status is the answer.
+[[gnu::cold, gnu::noinline]] bool transferred_fast(FileRequest& request, const Transfer& transfer, LARGE_INTEGER offset,
+                                                   ULONG key, NTSTATUS* status) noexcept {
+    if (!is_synchronous(request.file()) || transfer.apc_routine != nullptr) return false;
+    if (*status = request.lock_file(); *status != STATUS_SUCCESS) return true;
+    if (*status = choose_offset(request, transfer, offset); !NT_SUCCESS(*status)) return true;
+    PDEVICE_OBJECT device = request.device();
+    const auto routine = transfer.write ? fast_routine_of<&FAST_IO_DISPATCH::FastIoWrite>(device)
+                                        : fast_routine_of<&FAST_IO_DISPATCH::FastIoRead>(device);
+    IO_STATUS_BLOCK result{};
+    if (routine == nullptr || !call_fast_io(device, routine, request.file(), &offset, transfer.length,
+                                            static_cast<BOOLEAN>(TRUE), key, transfer.buffer, &result, device))
+        return false;
+    if (result.Status != STATUS_SUCCESS && result.Status != STATUS_BUFFER_OVERFLOW &&
+        result.Status != STATUS_END_OF_FILE)
+        return false;
+    *status = request.finish_fast(result, transfer.apc_context);
+    return true;
+}
+
 // A handle that may only append writes at the end, wherever it says.
 ACCESS_MASK access_for(const Transfer& transfer) noexcept { return transfer.write ? 0 : FILE_READ_DATA; }
 
@@ -102,6 +123,8 @@ NTSTATUS transfer_file(const Transfer& transfer) noexcept {
     if (status = capture(request.mode(), transfer.key, key); !NT_SUCCESS(status)) return status;
     if (status = check_buffer(request, transfer); !NT_SUCCESS(status)) return status;
     if (status = check_sectors(request, transfer, offset); !NT_SUCCESS(status)) return status;
+    if (request.file()->PrivateCacheMap != nullptr && transferred_fast(request, transfer, offset, key, &status))
+        return status;
     if (status = request.make_irp(transfer.write ? IRP_MJ_WRITE : IRP_MJ_READ); status != STATUS_SUCCESS) return status;
     if (status = choose_offset(request, transfer, offset); !NT_SUCCESS(status)) return status;
     if (transfer.write && (request.granted() & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == FILE_APPEND_DATA) {
