@@ -154,7 +154,7 @@ endfunction()
 
 # NAME_linked: the driver's objects joined into one that a host executable links. Everything but its entry point is
 # local to it, so two drivers in one program may both define `g_Device`.
-function(_dirql_add_linked_form name identifier)
+function(_dirql_add_linked_form name identifier integrity)
     set(directory "${CMAKE_CURRENT_BINARY_DIR}/${name}_linked")
     configure_file("${CMAKE_CURRENT_FUNCTION_LIST_DIR}/linked_driver.ld.in" "${directory}/${identifier}.ld" @ONLY)
     configure_file(
@@ -202,7 +202,8 @@ function(_dirql_check_identifier name identifier)
     endif()
 endfunction()
 
-# dirql_add_driver(NAME SOURCES... [OPTIONS option...] [INCLUDES directory...] [OUTPUT_NAME name] [NO_PREEMPT] [SEH])
+# dirql_add_driver(NAME SOURCES... [OPTIONS option...] [INCLUDES directory...] [OUTPUT_NAME name] [NO_PREEMPT] [SEH]
+#                  [INTEGRITY])
 #
 # NAME           the plug-in, NAME.so (OUTPUT_NAME.so), for Machine::load and `dirql run`
 # NAME_linked    the same driver to link into a host program; it adds <OUTPUT_driver.hpp> with drivers::OUTPUT, where
@@ -211,8 +212,10 @@ endfunction()
 # NO_PREEMPT     no preemption point at each basic block (exports still are)
 # SEH            compile every source unoptimised; sources that say __try or try {, themselves or in a file that they
 #                include from beside them or from INCLUDES, are found without being told
+# INTEGRITY      sets IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY in the image: ObRegisterCallbacks and
+#                PsSetCreateProcessNotifyRoutineEx ask for it
 function(dirql_add_driver name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "NO_PREEMPT;SEH" "OUTPUT_NAME" "SOURCES;OPTIONS;INCLUDES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "NO_PREEMPT;SEH;INTEGRITY" "OUTPUT_NAME" "SOURCES;OPTIONS;INCLUDES")
     set(sources ${arg_SOURCES} ${arg_UNPARSED_ARGUMENTS})
     if(NOT sources)
         message(FATAL_ERROR "dirql_add_driver(${name}): no sources")
@@ -252,7 +255,13 @@ function(dirql_add_driver name)
     target_link_options(${name} PRIVATE ${link_flags})
     target_link_libraries(${name} PRIVATE gcc)
 
-    _dirql_add_linked_form(${name} ${identifier})
+    set(integrity false)
+    if(arg_INTEGRITY)
+        set(integrity true)
+        get_property(integrity_flags GLOBAL PROPERTY DIRQL_FLAGS_integrity)
+        target_link_options(${name} PRIVATE ${integrity_flags})
+    endif()
+    _dirql_add_linked_form(${name} ${identifier} ${integrity})
 endfunction()
 
 # dirql_add_app(NAME SOURCES... [DRIVERS driver...])

@@ -27,6 +27,9 @@ struct LinkedDriver {
     void* bss_end = nullptr;
     void* text_begin = nullptr; ///< its code; without it, all code of the program counts as the driver's
     void* text_end = nullptr;
+    /// Its image says IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY, without which ObRegisterCallbacks and
+    /// PsSetCreateProcessNotifyRoutineEx refuse its routines (dirql_add_driver's INTEGRITY).
+    bool integrity = false;
     mutable std::atomic<void*> image = nullptr; ///< dirql's: the pristine copy of the data, and who has the driver
 };
 

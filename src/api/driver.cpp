@@ -80,7 +80,8 @@ Result<Driver> MachineImpl::load_plug_in(const std::filesystem::path& path) {
     }
     driver->image.run_constructors();
     driver->code = {reinterpret_cast<std::uintptr_t>(memory),
-                    reinterpret_cast<std::uintptr_t>(memory) + driver->image.size, nullptr};
+                    reinterpret_cast<std::uintptr_t>(memory) + driver->image.size, nullptr,
+                    driver->plug_in->integrity()};
     void* entry = driver->image.entry;
     const std::size_t size = driver->image.size;
     return start(std::move(driver), entry, memory, size);
@@ -99,7 +100,7 @@ Result<Driver> MachineImpl::load_linked(const LinkedDriver& linked) {
     auto driver = std::make_unique<LoadedDriver>();
     driver->name = linked.name;
     driver->linked = &image;
-    driver->code = {image.text().begin, image.text().end, nullptr};
+    driver->code = {image.text().begin, image.text().end, nullptr, linked.integrity};
     return start(std::move(driver), linked.entry, linked.entry, 0);
 }
 

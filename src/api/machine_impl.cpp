@@ -8,6 +8,7 @@
 #include "ke/system_service.hpp"
 #include "ldr/symbolizer.hpp"
 #include "ob/object.hpp"
+#include "ps/notify.hpp"
 #include "ps/ps.hpp"
 
 #include <fmt/format.h>
@@ -182,12 +183,27 @@ Outcome MachineImpl::run_application(const std::function<void(Process&)>& body) 
     if (stopped()) return outcome;
     ProcessImpl process(*kernel_, body);
     current_run_ = process.run();
-    if (!kernel_->stopping) ke::run(*kernel_, process_ended, &process);
+    const bool made = create_process(process);
+    if (made && !kernel_->stopping) ke::run(*kernel_, process_ended, &process);
     process.finish();
     conclude();
     current_run_ = 0;
     if (process.exception()) std::rethrow_exception(process.exception());
+    if (made && !NT_SUCCESS(process.created()) && outcome.finished())
+        throw BadResult(Error{ErrorCode::request_failed,
+                              fmt::format("the process was not created: {}", status_name(process.created())),
+                              process.created()});
     return outcome;
+}
+
+// Drivers that want to hear of it are called in a thread: then a system thread is who creates the process.
+bool MachineImpl::create_process(ProcessImpl& process) {
+    constexpr std::u16string_view image = u"\\??\\C:\\Application.exe";
+    const ps::ProcessStart start{.name = "Application", .image_name = image, .command_line = image};
+    const bool done = ps::processes_are_watched(*kernel_) ? run_system("ProcessCreate", [&] { process.create(start); })
+                                                          : between_runs(*kernel_, [&] { process.create(start); });
+    if (done && process.created() == STATUS_INSUFFICIENT_RESOURCES) throw std::bad_alloc();
+    return done;
 }
 
 // The time that is asked for is no part of the run's budget, which is there for what happens meanwhile.

@@ -22,6 +22,8 @@
 
 namespace dirql::api {
 
+class ProcessImpl;
+
 // A driver that this machine has loaded, with whatever holds its code.
 struct LoadedDriver {
     std::uint64_t id = unique_number();
@@ -71,6 +73,8 @@ public:
 private:
     // Runs `body` on a system thread until it returns or the machine stops, and records the outcome. False when it stopped.
     bool run_system(const char* name, const std::function<void()>& body);
+    // False when the machine stopped meanwhile. Throws std::bad_alloc.
+    bool create_process(ProcessImpl& process);
     // Has the machine stopped? Then `outcome` tells how.
     [[nodiscard]] bool stopped();
     // Finishes a run: unwinds what a stop left, and makes an Outcome of it.

@@ -3,6 +3,7 @@
 #include "api/file_impl.hpp"
 #include "api/machine_impl.hpp"
 #include "api/process_impl.hpp"
+#include "api/text.hpp"
 #include "ke/system_service.hpp"
 #include "ke/wait.hpp"
 #include "mm/arena.hpp"
@@ -17,13 +18,25 @@ namespace dirql {
 namespace api {
 
 ProcessImpl::ProcessImpl(ke::Machine& machine, const std::function<void(Process&)>& body)
-    : machine_(machine), body_(body) {
-    const bool done = between_runs(machine, [this] {
-        process_ = ps::create_process(machine_, "Application");
-        if (process_ != nullptr) first_ = ps::create_application_thread(machine_, *process_, "Main", first_body, this);
-        if (process_ != nullptr && first_ == nullptr) ob::dereference(process_);
+    : machine_(machine), run_(unique_number()), body_(body) {}
+
+ProcessImpl::ProcessImpl(ProcessImpl& parent, std::function<void(Process&)> body, const ProcessOptions& options)
+    : machine_(parent.machine_), parent_(&parent), run_(parent.run_), own_body_(std::move(body)), body_(own_body_) {
+    const std::u16string image = to_utf16(options.image);
+    const std::u16string command_line = options.command_line.empty() ? image : to_utf16(options.command_line);
+    (void)ke::system_service([&] {
+        create({"Application", image, command_line, parent.process_, options.inherit_handles});
+        return STATUS_SUCCESS;
     });
-    if (done && first_ == nullptr) throw std::bad_alloc();
+}
+
+void ProcessImpl::create(const ps::ProcessStart& start) noexcept {
+    created_ = ps::create_process(machine_, start, process_);
+    if (!NT_SUCCESS(created_)) return;
+    first_ = ps::create_application_thread(machine_, *process_, "Main", first_body, this, &created_);
+    if (first_ != nullptr) return;
+    created_ = STATUS_INSUFFICIENT_RESOURCES;
+    ob::dereference(std::exchange(process_, nullptr));
 }
 
 void ProcessImpl::first_body(void* self) {
@@ -37,7 +50,9 @@ void ProcessImpl::run_body(const std::function<void()>& body) noexcept {
     } catch (const ke::Stopped&) {
         // the run's outcome tells it
     } catch (...) {
-        if (!exception_) exception_ = std::current_exception();
+        ProcessImpl* root = this;
+        while (root->parent_ != nullptr) root = root->parent_;
+        if (!root->exception_) root->exception_ = std::current_exception();
     }
 }
 
@@ -48,13 +63,16 @@ ProcessImpl::~ProcessImpl() {
 
 bool ProcessImpl::ended() const noexcept {
     const auto over = [](const ke::Thread* thread) { return thread->state == ke::ThreadState::terminated; };
-    return over(first_) && std::ranges::all_of(threads_, [&](const auto& state) {
-               return state->thread == nullptr || over(state->thread);
-           });
+    return (first_ == nullptr || over(first_)) &&
+           std::ranges::all_of(children_, [](const auto& child) { return child->ended(); }) &&
+           std::ranges::all_of(threads_,
+                               [&](const auto& state) { return state->thread == nullptr || over(state->thread); });
 }
 
 void ProcessImpl::finish() noexcept {
     if (machine_.stopping) return;
+    for (const auto& child : children_) child->finish();
+    if (first_ == nullptr) return;
     between_runs(machine_, [this] {
         for (const auto& state : threads_) {
             if (state->thread != nullptr) ob::dereference(std::exchange(state->thread, nullptr));
@@ -62,6 +80,22 @@ void ProcessImpl::finish() noexcept {
         ob::dereference(first_);
         ob::dereference(process_);
     });
+}
+
+bool ProcessImpl::in_run() const noexcept {
+    const ke::Processor* processor = ke::current_processor();
+    return processor != nullptr && processor->current != processor->idle_thread &&
+           static_cast<const MachineImpl*>(processor->machine->host)->current_run() == run_;
+}
+
+NTSTATUS ProcessImpl::wait() noexcept {
+    NTSTATUS ended = STATUS_SYSTEM_SHUTDOWN;
+    (void)ke::system_service<ke::OnStop::status>([&] {
+        ke::wait_for(&process_->header);
+        ended = ps::object_of(*process_).exit_status;
+        return STATUS_SUCCESS;
+    });
+    return ended;
 }
 
 namespace {

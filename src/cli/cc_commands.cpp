@@ -91,6 +91,7 @@ Words link_command(const BuildContext& context, const Compiler& compiler, std::s
                    const std::string& output) {
     Words words = compiler.command;
     append(words, context.home.flags.section("link"));
+    if (context.options.integrity) append(words, context.home.flags.section("integrity"));
     words.insert(words.end(), objects.begin(), objects.end());
     append(words, context.options.link);
     append(words, {"-lgcc", "-o", output});

@@ -18,6 +18,8 @@ Compiles a driver's unmodified Windows sources to a plug-in that a dirql machine
   -o FILE                  the plug-in (default: the first source's name with .so)
   --compiler COMPILER      gcc, clang or one of that family (default: $CC for C, $CXX for C++, else gcc or clang)
   --no-preempt             no preemption point at each basic block; calls of kernel functions still are
+  --integrity              sets IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY in the image, as link.exe /INTEGRITYCHECK:
+                           ObRegisterCallbacks and PsSetCreateProcessNotifyRoutineEx refuse routines without it
   --compile-commands FILE  also write compile_commands.json for editors and analysers
   --include-root DIR       the drivers' headers, a directory with km and shared in it (default: $DIRQL_INCLUDE, else dirql's)
   --verbose                print each command that is run
@@ -149,6 +151,8 @@ private:
             options_.verbose = true;
         else if (word == "--no-preempt")
             options_.preempt = false;
+        else if (word == "--integrity")
+            options_.integrity = true;
         else if (word == "--compiler" || word.starts_with("--compiler="))
             return text_of(word, "--compiler", options_.compiler);
         else if (word == "--compile-commands" || word.starts_with("--compile-commands="))

@@ -37,6 +37,7 @@ struct CcOptions {
     std::optional<std::string> compile_commands;
     std::optional<std::string> include_root;
     bool preempt = true;
+    bool integrity = false;
     bool verbose = false;
     bool help = false;
 

@@ -14,6 +14,7 @@
 #include "ke/wait.hpp"
 #include "ob/namespace.hpp"
 #include "ob/object.hpp"
+#include "ps/notify.hpp"
 
 #include <cstring>
 
@@ -130,6 +131,12 @@ void drop_driver(PDRIVER_OBJECT driver) noexcept {
 }
 
 NTSTATUS call_driver_entry(PDRIVER_OBJECT driver, UNICODE_STRING& registry_path) noexcept {
+    ke::CodeRange& code = state_of(driver).code; // all there is of an image that is linked into the host's program
+    const bool linked = driver->DriverSize == 0;
+    ps::announce_driver_image(std::u16string_view(driver->DriverExtension->ServiceKeyName.Buffer,
+                                                  driver->DriverExtension->ServiceKeyName.Length / sizeof(WCHAR)),
+                              linked ? reinterpret_cast<void*>(code.begin) : driver->DriverStart,
+                              linked ? code.end - code.begin : driver->DriverSize);
     DIRQL_TRACE(callout_entry, .object = driver, .text = "DriverEntry");
     const NTSTATUS status =
         ke::callout({ke::CalloutKind::driver_entry, reinterpret_cast<const void*>(driver->DriverInit)},

@@ -3,6 +3,8 @@
 #include "ex/active_objects.hpp"
 #include "ex/pool.hpp"
 #include "ke/stop.hpp"
+#include "ob/handle_callbacks.hpp"
+#include "ps/notify.hpp"
 
 namespace dirql::io {
 namespace {
@@ -45,6 +47,8 @@ ex::ActiveObject find(const ke::CodeRange& code) noexcept {
     ex::ActiveObject active = ex::find_active_object(code);
     if (active.address == nullptr) active = find_dpc(machine, code);
     if (active.address == nullptr) active = find_thread(machine, code);
+    if (active.address == nullptr) active = ob::find_handle_callback(code);
+    if (active.address == nullptr) active = ps::find_notify_routine(code);
     return active;
 }
 

@@ -125,4 +125,14 @@ const CodeRange* find_code_range(const Machine& machine, std::uintptr_t address)
     return nullptr;
 }
 
+// Ranges may lie in one another: any that holds the routine may say so.
+bool has_integrity(const Machine& machine, const void* routine) noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(routine);
+    for (unsigned i = 0; i < machine.image_count; ++i) {
+        const CodeRange& image = machine.images[i];
+        if (image.integrity && address - image.begin < image.end - image.begin) return true;
+    }
+    return false;
+}
+
 } // namespace dirql::ke

@@ -46,7 +46,8 @@ struct HostInterface {
 struct CodeRange {
     std::uintptr_t begin;
     std::uintptr_t end;
-    const char* name; // the machine's, see Machine::allocate: it is read when the driver has gone, too
+    const char* name;       // the machine's, see Machine::allocate: it is read when the driver has gone, too
+    bool integrity = false; // the image says IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY, which some registrations ask for
 
     bool operator==(const CodeRange&) const = default;
 };
@@ -121,5 +122,7 @@ struct Machine {
 [[nodiscard]] bool add_code_range(Machine& machine, const CodeRange& range) noexcept;
 void remove_code_range(Machine& machine, const CodeRange& range) noexcept;
 [[nodiscard]] const CodeRange* find_code_range(const Machine& machine, std::uintptr_t address) noexcept;
+// Does this routine lie in an image with the integrity flag? Null and what is no driver's does not.
+[[nodiscard]] bool has_integrity(const Machine& machine, const void* routine) noexcept;
 
 } // namespace dirql::ke

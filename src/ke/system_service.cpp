@@ -7,6 +7,8 @@
 #include "ke/irql.hpp"
 #include "ke/stop.hpp"
 
+#include <cstddef>
+#include <cstring>
 #include <exception>
 
 namespace dirql::ke {
@@ -119,7 +121,7 @@ bool enter_kernel(Thread& thread, ServiceCall& call) noexcept {
 NTSTATUS come_back(Thread& thread, const ServiceCall& call, OnStop policy) {
     sanitizer::forget_stack(thread.kernel_stack_low, thread.kernel_stack_top);
     const bool stopped = current_processor()->machine->stopping;
-    if (!stopped && thread.user_apc_pending != 0 && deliver_user_apcs()) return call.status;
+    if (!stopped && thread.terminating == 0 && thread.user_apc_pending != 0 && deliver_user_apcs()) return call.status;
     if (policy == OnStop::unwind && std::uncaught_exceptions() == 0) throw Stopped{};
     return STATUS_SYSTEM_SHUTDOWN;
 }

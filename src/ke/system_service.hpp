@@ -32,7 +32,7 @@ struct ServiceCall {
 };
 // Runs the call on the kernel stack. False when it was left early, see come_back().
 [[nodiscard]] bool enter_kernel(Thread& thread, ServiceCall& call) noexcept;
-// It was left early: user APCs are to be delivered first, or the machine stopped. What the service returns, or Stopped.
+// It was left early: user APCs are to be delivered first, the thread is to end, or the machine stopped. What the service returns, or Stopped.
 [[gnu::cold]] NTSTATUS come_back(Thread& thread, const ServiceCall& call, OnStop policy);
 // Entry and exit rules: user code runs at PASSIVE_LEVEL and in no region.
 [[noreturn, gnu::cold]] void service_violation(const Processor& processor) noexcept;

@@ -36,7 +36,8 @@ struct Thread {
     std::int16_t kernel_apc_disable;  // critical regions, as a negative count like NT's
     std::int16_t special_apc_disable; // guarded regions
     std::uint8_t user_apc_pending;    // user APCs are delivered before the thread goes on in user mode
-    std::uint8_t unused[3];
+    std::uint8_t terminating;         // it is to end: no service comes back to its code
+    std::uint8_t unused[2];
     Side side;
     KPROCESSOR_MODE previous_mode;
     ThreadState state;
@@ -103,12 +104,16 @@ struct Thread {
     SehState user_seh; // of the user side: no handler of one side catches for the other
 };
 
-// Is there a reason why a system service must not simply return: a region that is still entered, or a user APC to deliver?
+// Is there a reason why a system service must not simply return: a region that is still entered, a user APC to deliver, the end of
+// the thread?
 [[nodiscard]] inline bool holds_return(const Thread& thread) noexcept {
     std::uint64_t all;
     std::memcpy(&all, &thread.kernel_apc_disable, sizeof all);
     return all != 0;
 }
+// An application's thread is to end: where it waits in user mode the wait ends, and its code goes on with its destructors. Any
+// thread; IRQL <= DISPATCH_LEVEL.
+void terminate_thread(Thread& thread) noexcept;
 
 [[nodiscard]] inline Thread* current_thread() noexcept { return current_processor()->current; }
 [[nodiscard]] inline Thread* thread_of(PKTHREAD thread) noexcept { return reinterpret_cast<Thread*>(thread); }

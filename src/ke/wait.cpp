@@ -143,7 +143,8 @@ NTSTATUS interrupted(Thread& thread, const WaitRequest& request) noexcept {
         }
         if (std::exchange(thread.alerted[KernelMode], 0) != 0) return STATUS_ALERTED;
     }
-    return user && thread.user_apc_pending != 0 ? STATUS_USER_APC : STATUS_SUCCESS;
+    const bool held = thread.user_apc_pending != 0 || thread.terminating != 0;
+    return user && held ? STATUS_USER_APC : STATUS_SUCCESS;
 }
 
 NTSTATUS block(const WaitRequest& request, Thread& thread) noexcept {
@@ -264,6 +265,11 @@ void end_wait(Thread& thread, NTSTATUS status, KPRIORITY increment) noexcept {
     thread.wait_status = status;
     detail::queue_thread_goes_on(thread);
     ready_thread(thread, increment);
+}
+
+void terminate_thread(Thread& thread) noexcept {
+    thread.terminating = 1;
+    if (thread.state == ThreadState::waiting && thread.wait_mode == UserMode) end_wait(thread, STATUS_USER_APC, 0);
 }
 
 void wake_waiters(DISPATCHER_HEADER& header, KPRIORITY increment) noexcept {

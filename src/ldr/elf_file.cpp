@@ -18,6 +18,7 @@ Result<ElfFile> ElfParser::parse() {
     BOOST_OUTCOME_TRYV(read_relocations());
     BOOST_OUTCOME_TRYV(read_sections());
     BOOST_OUTCOME_TRYV(find_entry());
+    file_.integrity_ = defines_integrity();
     BOOST_OUTCOME_TRYV(read_init_functions(dynamic_.constructors, "constructor", file_.constructors_));
     BOOST_OUTCOME_TRYV(read_init_functions(dynamic_.destructors, "destructor", file_.destructors_));
     return std::move(file_);

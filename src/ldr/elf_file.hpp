@@ -70,7 +70,10 @@ public:
     [[nodiscard]] std::uint64_t image_size() const noexcept { return image_size_; } // whole pages
     [[nodiscard]] std::uint64_t alignment() const noexcept { return alignment_; }   // of the base; a page or more
     [[nodiscard]] std::uint64_t entry() const noexcept { return entry_; }           // DriverEntry
-    [[nodiscard]] AddressRange relro() const noexcept { return relro_; }            // read-only once relocated
+    // The plug-in's IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY: it defines the absolute symbol `dirql_force_integrity`, as
+    // `dirql cc --integrity` makes the linker do.
+    [[nodiscard]] bool integrity() const noexcept { return integrity_; }
+    [[nodiscard]] AddressRange relro() const noexcept { return relro_; } // read-only once relocated
 
     [[nodiscard]] std::span<const Segment> segments() const noexcept { return segments_; }
     [[nodiscard]] std::span<const Import> imports() const noexcept { return imports_; }
@@ -84,6 +87,7 @@ private:
     std::uint64_t image_size_ = 0;
     std::uint64_t alignment_ = page_size;
     std::uint64_t entry_ = 0;
+    bool integrity_ = false;
     AddressRange relro_;
     std::vector<Segment> segments_;
     std::vector<Import> imports_;

@@ -88,6 +88,7 @@ public:
     [[nodiscard]] std::span<const std::byte> file() const noexcept { return bytes_; }
     [[nodiscard]] std::size_t image_size() const noexcept { return image_size_; }
     [[nodiscard]] std::size_t alignment() const noexcept { return alignment_; }
+    [[nodiscard]] bool integrity() const noexcept { return integrity_; } // see ElfFile
     [[nodiscard]] std::span<const Region> regions() const noexcept { return regions_; }
 
     // Places a copy at memory.data(), which is aligned to alignment() and has image_size() writable bytes or more. What the
@@ -117,6 +118,7 @@ private:
     std::size_t image_size_ = 0;
     std::size_t alignment_ = 0;
     std::uint64_t entry_ = 0;
+    bool integrity_ = false;
     AddressRange text_; // relative to the base, as is data_
     AddressRange data_;
     std::vector<Region> regions_;

@@ -75,6 +75,7 @@ private:
     [[nodiscard]] std::optional<std::uint64_t> find_function(std::string_view name) const;
     [[nodiscard]] std::string_view function_at(std::uint64_t address) const;
     Checked find_entry();
+    [[nodiscard]] bool defines_integrity() const;
     Checked read_init_functions(const Table& table, std::string_view what, std::vector<InitFunction>& functions);
 
     // The file's bytes behind image addresses [address, address + size), or nothing.

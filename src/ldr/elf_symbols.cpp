@@ -78,6 +78,18 @@ ElfParser::Checked ElfParser::find_entry() {
     return outcome::success();
 }
 
+// A symbol and no section: the linker alone makes it, a stripped plug-in keeps it, and no source can have it by accident.
+bool ElfParser::defines_integrity() const {
+    for (const auto& table : symbol_tables_) {
+        for (std::uint64_t i = 0; i < table.symbols.count<Elf64_Sym>(); ++i) {
+            const auto symbol = *table.symbols.entry<Elf64_Sym>(i);
+            if (symbol.st_shndx == SHN_ABS && table.strings.c_string(symbol.st_name) == "dirql_force_integrity")
+                return symbol.st_value != 0;
+        }
+    }
+    return false;
+}
+
 namespace {
 
 // How gcc (priority 99, which is the sanitizers' own) and clang name the functions that announce a module to a sanitizer.

@@ -139,6 +139,7 @@ void TemplateBuilder::describe() {
     result_.image_size_ = file_.image_size();
     result_.alignment_ = file_.alignment();
     result_.entry_ = file_.entry();
+    result_.integrity_ = file_.integrity();
     for (const auto& region : result_.regions_) {
         if (region.access == Access::read_execute) extend(result_.text_, region);
         if (region.access == Access::read_write) extend(result_.data_, region);

@@ -1,4 +1,4 @@
-// Events that have handles.
+// Dispatcher objects that have handles.
 #pragma once
 
 #include "ob/object.hpp"
@@ -6,6 +6,8 @@
 namespace dirql::ob {
 
 extern const ObjectType event_type;     // the body is a KEVENT
-extern const ObjectType semaphore_type; // the body is a KSEMAPHORE
+extern const ObjectType semaphore_type; // a KSEMAPHORE
+extern const ObjectType mutant_type;    // a KMUTANT
+extern const ObjectType timer_type;     // a KTIMER
 
 } // namespace dirql::ob

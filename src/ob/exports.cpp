@@ -1,7 +1,9 @@
 // References to objects, as drivers take them.
 #include "ke/exports/ob.hpp"
 #include "ob/handle_table.hpp"
+#include "ob/namespace.hpp"
 #include "ob/object.hpp"
+#include "ob/services.hpp"
 
 using namespace dirql;
 
@@ -27,6 +29,18 @@ LONG_PTR NTAPI ObfDereferenceObjectWithTag(PVOID Object, ULONG Tag) {
     DIRQL_DOOR(ObfDereferenceObjectWithTag);
     UNREFERENCED_PARAMETER(Tag);
     return ob::dereference(Object);
+}
+
+// An object that lives in a list of its type's until it is deleted may be found there without a reference to stand on.
+BOOLEAN NTAPI ObReferenceObjectSafe(PVOID Object) {
+    DIRQL_DOOR(ObReferenceObjectSafe);
+    return ob::reference_safely(Object);
+}
+
+BOOLEAN NTAPI ObReferenceObjectSafeWithTag(PVOID Object, ULONG Tag) {
+    DIRQL_DOOR(ObReferenceObjectSafeWithTag);
+    UNREFERENCED_PARAMETER(Tag);
+    return ob::reference_safely(Object);
 }
 
 VOID NTAPI ObDereferenceObjectDeferDelete(PVOID Object) {
@@ -85,6 +99,23 @@ NTSTATUS NTAPI ObOpenObjectByPointerWithTag(PVOID Object, ULONG HandleAttributes
     UNREFERENCED_PARAMETER(Tag);
     return ob::open_by_pointer(Object, HandleAttributes, PassedAccessState, DesiredAccess, ObjectType, AccessMode,
                                Handle);
+}
+
+NTSTATUS NTAPI ObOpenObjectByName(POBJECT_ATTRIBUTES ObjectAttributes, POBJECT_TYPE ObjectType,
+                                  KPROCESSOR_MODE AccessMode, PACCESS_STATE PassedAccessState,
+                                  ACCESS_MASK DesiredAccess, PVOID ParseContext, PHANDLE Handle) {
+    DIRQL_DOOR(ObOpenObjectByName);
+    const ACCESS_MASK asked = PassedAccessState == nullptr ? DesiredAccess : PassedAccessState->OriginalDesiredAccess;
+    return ob::open_by_name(ObjectAttributes, ObjectType, AccessMode, asked, ParseContext, Handle);
+}
+
+NTSTATUS NTAPI ObReferenceObjectByName(PUNICODE_STRING ObjectName, ULONG Attributes, PACCESS_STATE PassedAccessState,
+                                       ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType, KPROCESSOR_MODE AccessMode,
+                                       PVOID ParseContext, PVOID* Object) {
+    DIRQL_DOOR(ObReferenceObjectByName);
+    const ACCESS_MASK asked = PassedAccessState == nullptr ? DesiredAccess : PassedAccessState->OriginalDesiredAccess;
+    *Object = nullptr;
+    return ob::reference_by_name(*ObjectName, Attributes, asked, ObjectType, AccessMode, ParseContext, Object);
 }
 
 NTSTATUS NTAPI ObQueryNameString(PVOID Object, POBJECT_NAME_INFORMATION ObjectNameInfo, ULONG Length,

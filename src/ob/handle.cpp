@@ -1,9 +1,10 @@
 // Handles: made, followed, closed.
 #include "ob/handle_table.hpp"
 
-#include "ke/apc.hpp"
+#include "ke/critical_region.hpp"
 #include "ke/irql.hpp"
 #include "ke/stop.hpp"
+#include "ob/handle_callbacks.hpp"
 #include "ob/handle_entries.hpp"
 #include "ob/namespace.hpp"
 #include "ob/state.hpp"
@@ -12,18 +13,6 @@ namespace dirql::ob {
 namespace {
 
 constexpr const char* close_document = "Bug Check 0x93: INVALID_KERNEL_HANDLE";
-
-// Opening and closing a handle is not to be interrupted by a normal kernel APC that ends the thread.
-class CriticalRegion {
-public:
-    CriticalRegion() noexcept { --ke::current_thread()->kernel_apc_disable; }
-    ~CriticalRegion() {
-        ke::Thread& thread = *ke::current_thread();
-        if (++thread.kernel_apc_disable == 0) ke::check_apcs_after_region(thread);
-    }
-    CriticalRegion(const CriticalRegion&) = delete;
-    CriticalRegion& operator=(const CriticalRegion&) = delete;
-};
 
 // May one more handle be made? An exclusive object has handles in one process only, the one that asked for exclusiveness.
 NTSTATUS check_exclusive(const ObjectHeader& header, const ke::Process& process, ULONG attributes,
@@ -36,7 +25,8 @@ NTSTATUS check_exclusive(const ObjectHeader& header, const ke::Process& process,
     return header.exclusive_owner == nullptr ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
 
-// One handle more, before it exists: the type may refuse it.
+} // namespace
+
 NTSTATUS add_handle(ObjectHeader& header, ke::Process& process, ACCESS_MASK granted, ULONG attributes,
                     OpenReason reason) noexcept {
     const NTSTATUS status = check_exclusive(header, process, attributes, reason);
@@ -49,6 +39,8 @@ NTSTATUS add_handle(ObjectHeader& header, ke::Process& process, ACCESS_MASK gran
                ? STATUS_SUCCESS
                : header.type->open({reason, &process, header.body(), granted, header.handle_count});
 }
+
+namespace {
 
 // One handle less. Returns how many there were.
 std::int64_t count_down(ObjectHeader& header) noexcept {
@@ -63,6 +55,16 @@ void forget_handle(ObjectHeader& header) noexcept {
     delete_name_if_unused(header);
     dereference(header.body());
 }
+
+} // namespace
+
+void undo_handle(ObjectHeader& header, std::int64_t handles_before) noexcept {
+    if (header.handle_count == handles_before) return;
+    count_down(header);
+    forget_handle(header);
+}
+
+namespace {
 
 // The close procedure may wait, and may find the object's handles reopened meanwhile; the handle's reference keeps the object.
 void close_entry(HandleTable& table, std::uint64_t value) noexcept {
@@ -119,9 +121,10 @@ HandlePlace locate(ke::Process& process, HANDLE handle, KPROCESSOR_MODE mode) no
     return {mode == KernelMode ? current_state().kernel_handles : nullptr, value ^ kernel_handle_mark};
 }
 
-NTSTATUS create_handle(ke::Process& process, void* body, ACCESS_MASK granted, ULONG attributes, OpenReason reason,
-                       HANDLE* handle) noexcept {
-    const CriticalRegion region;
+namespace {
+
+NTSTATUS make_handle(ke::Process& process, void* body, ACCESS_MASK granted, ULONG attributes, OpenReason reason,
+                     HANDLE* handle) noexcept {
     HandleTable* table = table_of(process);
     if (table == nullptr) return STATUS_PROCESS_IS_TERMINATING;
     ObjectHeader& header = header_of(body);
@@ -134,11 +137,21 @@ NTSTATUS create_handle(ke::Process& process, void* body, ACCESS_MASK granted, UL
     }
     if (index != 0) {
         *handle = handle_of(*table, index, attributes);
-    } else if (header.handle_count != handles) {
-        count_down(header);
-        forget_handle(header);
+    } else {
+        undo_handle(header, handles);
     }
     return status;
+}
+
+} // namespace
+
+NTSTATUS create_handle(ke::Process& process, void* body, ACCESS_MASK granted, ULONG attributes, OpenReason reason,
+                       HANDLE* handle, ke::Process* source) noexcept {
+    const ke::CriticalRegion region; // as a normal kernel APC could end the thread
+    if (!type_of(body).has_callbacks || !has_handle_callbacks(type_of(body)))
+        return make_handle(process, body, granted, attributes, reason, handle);
+    HandleOperation operation{body, &process, source, attributes, reason, granted, handle, make_handle};
+    return call_handle_callbacks(operation);
 }
 
 namespace {
@@ -172,7 +185,7 @@ NTSTATUS reference_in_process(ke::Process& process, HANDLE handle, KPROCESSOR_MO
 }
 
 NTSTATUS close_in_process(ke::Process& process, HANDLE handle, KPROCESSOR_MODE mode) noexcept {
-    const CriticalRegion region;
+    const ke::CriticalRegion region; // as a normal kernel APC could end the thread
     const HandlePlace place = is_pseudo(handle) ? HandlePlace{} : locate(process, handle, mode);
     const HandleEntry* entry = place.table == nullptr ? nullptr : place.table->find(place.value);
     if (entry == nullptr) return invalid_close(handle, mode);
@@ -191,7 +204,7 @@ NTSTATUS close(HANDLE handle, KPROCESSOR_MODE mode) noexcept {
 }
 
 void close_all_handles(ke::Process& process) noexcept {
-    const CriticalRegion region;
+    const ke::CriticalRegion region; // as a normal kernel APC could end the thread
     HandleTable& table = *table_of(process);
     for (std::uint64_t value = 0; table.count != 0 && value / 4 / HandleTable::page_entries < table.page_count;
          value += 4) {

@@ -59,6 +59,20 @@ std::uint32_t take_entry(HandleTable& table, const HandleEntry& contents) noexce
     return index;
 }
 
+// The free list is walked, so this is for few entries at a time.
+bool place_entry(HandleTable& table, std::uint32_t index, const HandleEntry& contents) noexcept {
+    while (index / HandleTable::page_entries >= table.page_count) {
+        if (!add_page(table)) return false;
+    }
+    std::uint32_t* link = &table.first_free;
+    while (*link != index) link = &entry_at(table, *link).next_free;
+    HandleEntry& entry = entry_at(table, index);
+    *link = entry.next_free;
+    entry = contents;
+    ++table.count;
+    return true;
+}
+
 void free_entry(HandleTable& table, std::uint64_t value) noexcept {
     const auto index = static_cast<std::uint32_t>(value >> 2);
     HandleEntry& entry = entry_at(table, index);

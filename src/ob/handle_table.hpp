@@ -100,9 +100,10 @@ NTSTATUS close(HANDLE handle, KPROCESSOR_MODE mode) noexcept;
 NTSTATUS close_in_process(ke::Process& process, HANDLE handle, KPROCESSOR_MODE mode) noexcept;
 
 // A handle of `process` to this object, which gains a reference; kernel handles by OBJ_KERNEL_HANDLE in `attributes`.
-// No access check: `granted` is what it grants. STATUS_ACCESS_DENIED (exclusive objects), STATUS_INSUFFICIENT_RESOURCES.
+// No access check: `granted` is what it grants, less what handle callbacks take away. `source`: for a duplicate, the process that
+// has the other handle. STATUS_ACCESS_DENIED (exclusive objects), STATUS_INSUFFICIENT_RESOURCES.
 [[nodiscard]] NTSTATUS create_handle(ke::Process& process, void* body, ACCESS_MASK granted, ULONG attributes,
-                                     OpenReason reason, HANDLE* handle) noexcept;
+                                     OpenReason reason, HANDLE* handle, ke::Process* source = nullptr) noexcept;
 
 // For ps: a process begins with an empty table, and ends with all its handles closed, in its own context. PASSIVE_LEVEL.
 [[nodiscard]] bool create_handle_table(ke::Process& process) noexcept;

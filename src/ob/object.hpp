@@ -97,6 +97,14 @@ inline std::int64_t reference(void* body) noexcept {
     return count;
 }
 
+// False, and no reference, for an object that is being deleted.
+inline bool reference_safely(void* body) noexcept {
+    ObjectHeader& header = header_of(body);
+    if (header.pointer_count <= 0) return false;
+    add_reference(header.pointer_count);
+    return true;
+}
+
 inline std::int64_t dereference(void* body) noexcept {
     ObjectHeader& header = header_of(body);
     const std::int64_t count = drop_reference(header.pointer_count);

@@ -33,11 +33,14 @@ enum class TypeIndex : std::uint8_t {
     driver,
     file,
     io_completion,
+    mutant,
+    timer,
+    desktop,
     test, // for tests of ob itself
     count,
 };
 
-enum class OpenReason : std::uint8_t { create, open, duplicate };
+enum class OpenReason : std::uint8_t { create, open, duplicate, inherit };
 
 struct HandleOpen {
     OpenReason reason;
@@ -80,6 +83,10 @@ struct _OBJECT_TYPE {
     POOL_TYPE pool = NonPagedPoolNx;
     GENERIC_MAPPING mapping{};
     ACCESS_MASK valid_access = 0;
+
+    // Do ObRegisterCallbacks' routines see its handles? And which rights can they not take away?
+    bool has_callbacks = false;
+    ACCESS_MASK retained_access = 0;
 
     // Where the dispatcher header is that a wait for the object waits for. Objects without one are always signalled.
     static constexpr std::int32_t always_signalled = -1;

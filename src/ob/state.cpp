@@ -69,7 +69,8 @@ bool make_links() noexcept {
 }
 
 bool register_own_types(ke::Machine& machine) noexcept {
-    for (const ObjectType* type : {&type_type, &directory_type, &symbolic_link_type, &event_type, &semaphore_type}) {
+    for (const ObjectType* type : {&type_type, &directory_type, &symbolic_link_type, &event_type, &semaphore_type,
+                                   &mutant_type, &timer_type, &desktop_type}) {
         if (!register_type(machine, *type)) return false;
     }
     return true;
@@ -105,6 +106,7 @@ bool initialize(ke::Machine& machine) noexcept {
     auto* state = machine.allocate<State>();
     if (state == nullptr) return false;
     machine.layers[static_cast<unsigned>(ke::Layer::ob)] = state;
+    initialize_callbacks(state->callbacks);
     ke::initialize_header(state->always_signalled.Header, ke::object_type::event_notification, 1, sizeof(KEVENT));
     if (!create_handle_table(*machine.system_process)) return false;
     state->kernel_handles = table_of(*machine.system_process);

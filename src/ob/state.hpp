@@ -3,6 +3,7 @@
 
 #include "ex/work_queue.hpp"
 #include "ke/machine.hpp"
+#include "ob/handle_callbacks.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
 #include "ob/object.hpp"
@@ -29,6 +30,7 @@ struct State {
     ObjectHeader* to_delete; // last in, first out; a worker empties it
     ex::KernelWork delete_work;
     bool delete_queued;
+    CallbackLists callbacks;
 };
 
 [[nodiscard]] inline State& state_of(ke::Machine& machine) noexcept { return machine.layer<State>(ke::Layer::ob); }

@@ -54,7 +54,8 @@ NTSTATUS make_duplicate(const Request& request, ke::Process& source_process, KPR
         ULONG attributes =
             (request.options & DUPLICATE_SAME_ATTRIBUTES) != 0 ? source.HandleAttributes : request.attributes;
         if (mode != KernelMode) attributes &= ~ULONG{OBJ_KERNEL_HANDLE};
-        status = ob::create_handle(*target, body, granted, attributes, ob::OpenReason::duplicate, &made);
+        status =
+            ob::create_handle(*target, body, granted, attributes, ob::OpenReason::duplicate, &made, &source_process);
     }
     ob::dereference(body);
     return status;

@@ -1,38 +1,15 @@
 // Who runs, and which thread or process that is.
 #include "ke/exports/ps.hpp"
 #include "ob/object.hpp"
+#include "ps/lookup.hpp"
 #include "ps/ps.hpp"
 
 namespace dirql::ps {
 namespace {
 
-ke::Process& process_of(PEPROCESS process) noexcept { return *reinterpret_cast<ke::Process*>(process); }
-ke::Thread& thread_of(PETHREAD thread) noexcept { return *reinterpret_cast<ke::Thread*>(thread); }
+ke::Process& process_at(PEPROCESS process) noexcept { return *reinterpret_cast<ke::Process*>(process); }
+ke::Thread& thread_at(PETHREAD thread) noexcept { return *reinterpret_cast<ke::Thread*>(thread); }
 HANDLE identifier(std::uint64_t id) noexcept { return reinterpret_cast<HANDLE>(id); }
-
-template <class Visit> void each_process(Visit visit) noexcept {
-    LIST_ENTRY& list = ke::current_machine().processes;
-    for (LIST_ENTRY* e = list.Flink; e != &list; e = e->Flink) visit(*CONTAINING_RECORD(e, ke::Process, all_entry));
-}
-
-ke::Process* find_process(HANDLE id) noexcept {
-    ke::Process* found = nullptr;
-    each_process([&](ke::Process& process) {
-        if (identifier(process.id) == id) found = &process;
-    });
-    return found;
-}
-
-ke::Thread* find_thread(HANDLE id) noexcept {
-    ke::Thread* found = nullptr;
-    each_process([&](ke::Process& process) {
-        for (LIST_ENTRY* e = process.threads.Flink; e != &process.threads; e = e->Flink) {
-            auto* thread = CONTAINING_RECORD(e, ke::Thread, process_entry);
-            if (identifier(thread->id) == id) found = thread;
-        }
-    });
-    return found;
-}
 
 } // namespace
 } // namespace dirql::ps
@@ -54,12 +31,12 @@ PEPROCESS NTAPI IoGetCurrentProcess(VOID) {
 
 PEPROCESS NTAPI IoThreadToProcess(PETHREAD Thread) {
     DIRQL_DOOR(IoThreadToProcess);
-    return ps::as_eprocess(ps::thread_of(Thread).process);
+    return ps::as_eprocess(&ps::process_of(ps::thread_at(Thread)));
 }
 
 HANDLE NTAPI PsGetCurrentProcessId(VOID) {
     DIRQL_DOOR(PsGetCurrentProcessId);
-    return ps::identifier(ke::current_thread()->process->id);
+    return ps::identifier(ps::process_of(*ke::current_thread()).id);
 }
 
 HANDLE NTAPI PsGetCurrentThreadId(VOID) {
@@ -69,39 +46,39 @@ HANDLE NTAPI PsGetCurrentThreadId(VOID) {
 
 HANDLE NTAPI PsGetProcessId(PEPROCESS Process) {
     DIRQL_DOOR(PsGetProcessId);
-    return ps::identifier(ps::process_of(Process).id);
+    return ps::identifier(ps::process_at(Process).id);
 }
 
 HANDLE NTAPI PsGetThreadId(PETHREAD Thread) {
     DIRQL_DOOR(PsGetThreadId);
-    return ps::identifier(ps::thread_of(Thread).id);
+    return ps::identifier(ps::thread_at(Thread).id);
 }
 
 HANDLE NTAPI PsGetThreadProcessId(PETHREAD Thread) {
     DIRQL_DOOR(PsGetThreadProcessId);
-    return ps::identifier(ps::thread_of(Thread).process->id);
+    return ps::identifier(ps::process_of(ps::thread_at(Thread)).id);
 }
 
 PEPROCESS NTAPI PsGetThreadProcess(PETHREAD Thread) {
     DIRQL_DOOR(PsGetThreadProcess);
-    return ps::as_eprocess(ps::thread_of(Thread).process);
+    return ps::as_eprocess(&ps::process_of(ps::thread_at(Thread)));
 }
 
 // STATUS_PENDING while the process lives.
 NTSTATUS NTAPI PsGetProcessExitStatus(PEPROCESS Process) {
     DIRQL_DOOR(PsGetProcessExitStatus);
-    return ps::object_of(ps::process_of(Process)).exit_status;
+    return ps::object_of(ps::process_at(Process)).exit_status;
 }
 
 // STATUS_PENDING while the thread lives.
 NTSTATUS NTAPI PsGetThreadExitStatus(PETHREAD Thread) {
     DIRQL_DOOR(PsGetThreadExitStatus);
-    return ps::thread_of(Thread).exit_status;
+    return ps::thread_at(Thread).exit_status;
 }
 
 LONGLONG NTAPI PsGetProcessCreateTimeQuadPart(PEPROCESS Process) {
     DIRQL_DOOR(PsGetProcessCreateTimeQuadPart);
-    return ps::object_of(ps::process_of(Process)).create_time.QuadPart;
+    return ps::object_of(ps::process_at(Process)).create_time.QuadPart;
 }
 
 NTSTATUS NTAPI PsLookupProcessByProcessId(HANDLE ProcessId, PEPROCESS* Process) {
@@ -124,16 +101,16 @@ NTSTATUS NTAPI PsLookupThreadByThreadId(HANDLE UniqueThreadId, PETHREAD* Thread)
 
 BOOLEAN NTAPI PsIsSystemThread(PETHREAD Thread) {
     DIRQL_DOOR(PsIsSystemThread);
-    return ps::thread_of(Thread).is_system != 0;
+    return ps::thread_at(Thread).is_system != 0;
 }
 
 BOOLEAN NTAPI PsIsSystemProcess(PEPROCESS Process) {
     DIRQL_DOOR(PsIsSystemProcess);
-    return &ps::process_of(Process) == ke::current_machine().system_process;
+    return &ps::process_at(Process) == ke::current_machine().system_process;
 }
 
 BOOLEAN NTAPI PsIsThreadTerminating(PETHREAD Thread) {
     DIRQL_DOOR(PsIsThreadTerminating);
-    return ps::object_of(ps::thread_of(Thread)).terminating;
+    return ps::object_of(ps::thread_at(Thread)).terminating;
 }
 }

@@ -13,6 +13,9 @@ inline constexpr std::int16_t system_thread_regions = -1;
 [[nodiscard]] ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attributes,
                                       const ke::ThreadStart& start) noexcept;
 
+// A driver's thread is about to be launched by the current one.
+void tell_of_system_thread(ke::Thread& thread) noexcept;
+
 // Makes it ready to run. It has a reference to itself until it has ended and is reaped.
 void launch_thread(ke::Thread& thread) noexcept;
 

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace dirql::ps {
 
@@ -19,15 +20,29 @@ extern const ob::ObjectType thread_type;
 struct ProcessObject {
     ke::Process process;
     std::uint32_t live_threads;
-    bool exiting; // its last thread is running down, or has: no new threads
+    bool exiting;    // its last thread is running down, or has: no new threads
+    bool terminated; // by NtTerminateProcess: its exit status is set
+    bool announced;  // its creation was told, or nobody listened
     NTSTATUS exit_status;
     LARGE_INTEGER create_time;
     LARGE_INTEGER exit_time;
+    std::uint64_t parent_id;
+    UNICODE_STRING image_name; // pool memory, as is the next; no buffer: there is none
+    UNICODE_STRING command_line;
+    std::size_t quota[2];    // charged, in bytes: nonpaged, paged
+    std::uint64_t start_key; // never given twice in a machine
 };
 
 struct ThreadObject {
     ke::Thread thread;
     bool terminating;
+    bool announced;           // drivers were told of it, and will be of its end
+    bool vetoed;              // its process was: it ends before it begins
+    NTSTATUS asked_status;    // of a thread that is to end, see ke::Thread::terminating
+    ke::Process* own_process; // thread.process is the one that it is attached to
+    bool attached;            // to another process than its own
+    void (*body)(void*);      // what an application's thread does after it was announced in itself
+    void* body_context;
     bool has_system_affinity; // KeSetSystemAffinityThread
     KAFFINITY user_affinity;  // its own, meanwhile
     LARGE_INTEGER create_time;
@@ -40,6 +55,10 @@ static_assert(offsetof(ProcessObject, process) == 0);
 }
 [[nodiscard]] inline ThreadObject& object_of(ke::Thread& thread) noexcept {
     return reinterpret_cast<ThreadObject&>(thread);
+}
+// The process that a thread belongs to, whatever it is attached to.
+[[nodiscard]] inline ke::Process& process_of(const ke::Thread& thread) noexcept {
+    return *object_of(const_cast<ke::Thread&>(thread)).own_process;
 }
 [[nodiscard]] inline PETHREAD as_ethread(ke::Thread* thread) noexcept { return reinterpret_cast<PETHREAD>(thread); }
 [[nodiscard]] inline PEPROCESS as_eprocess(ke::Process* process) noexcept {
@@ -58,10 +77,23 @@ void set_io_rundown(ke::Machine& machine, void (*rundown)(ke::Thread&)) noexcept
 // the last of its threads ends. Null when memory is exhausted. From the host's boot context, or a thread at PASSIVE_LEVEL.
 [[nodiscard]] ke::Process* create_process(ke::Machine& machine, const char* name) noexcept;
 
+struct ProcessStart {
+    const char* name;
+    std::u16string_view image_name = {}; // as notify routines see it
+    std::u16string_view command_line = {};
+    ke::Process* parent = nullptr; // null: the system process
+    bool inherit_handles = false;  // the parent's handles with OBJ_INHERIT, under the same values
+};
+// The same, from a thread at PASSIVE_LEVEL where handles are inherited. STATUS_INSUFFICIENT_RESOURCES.
+[[nodiscard]] NTSTATUS create_process(ke::Machine& machine, const ProcessStart& start, ke::Process*& process) noexcept;
+
 // A thread of an application: `body` runs on a user stack, and the thread ends when it returns. The caller owns a reference.
-// Null when memory is exhausted or the process has ended. From the host's boot context, or a thread at PASSIVE_LEVEL.
+// Null when memory is exhausted or the process has ended. From the host's boot context, or a thread at PASSIVE_LEVEL: only from
+// there drivers hear of it. The first thread of a process makes drivers hear of the process, and they may veto it: then the
+// thread ends without having begun, and *veto (may be null) is why.
 [[nodiscard]] ke::Thread* create_application_thread(ke::Machine& machine, ke::Process& process, const char* name,
-                                                    void (*body)(void* context), void* context) noexcept;
+                                                    void (*body)(void* context), void* context,
+                                                    NTSTATUS* veto = nullptr) noexcept;
 
 // A thread of the kernel in this process, ready to run. The caller owns a reference. Null when memory is exhausted.
 [[nodiscard]] ke::Thread* create_system_thread(ke::Machine& machine, ke::Process& process, const char* name,

@@ -41,6 +41,14 @@ void leave_first_region(ke::Thread& thread) noexcept {
     ke::lower_irql(ke::current_processor(), PASSIVE_LEVEL);
 }
 
+void refuse_attached(const ke::Thread& thread) noexcept {
+    if (!object_of(const_cast<ke::Thread&>(thread)).attached) return;
+    ke::bug_check(INVALID_PROCESS_ATTACH_ATTEMPT, ke::parameter(thread.process), ke::parameter(&process_of(thread)), 0,
+                  0,
+                  {.rule = "a thread ended while it was attached to another process",
+                   .document = "Bug Check 0x5: INVALID_PROCESS_ATTACH_ATTEMPT"});
+}
+
 KAPC* take_apc(LIST_ENTRY& queue) noexcept {
     if (IsListEmpty(&queue)) return nullptr;
     KAPC* apc = CONTAINING_RECORD(RemoveHeadList(&queue), KAPC, ApcListEntry);
@@ -70,14 +78,18 @@ void run_down_apcs(ke::Thread& thread) noexcept {
 
 void run_down_thread(ke::Thread& thread) noexcept {
     ke::Machine& machine = ke::current_machine();
+    ThreadObject& object = object_of(thread);
+    refuse_attached(thread);
     leave_first_region(thread);
-    object_of(thread).terminating = true;
+    if (object.vetoed || object.asked_status != STATUS_SUCCESS) thread.exit_status = object.asked_status;
+    object.terminating = true;
+    if (object.announced) announce_thread_exit(thread);
     if (auto* io_rundown = state_of(machine).io_rundown) io_rundown(thread);
-    ke::Process& process = *thread.process;
+    ke::Process& process = process_of(thread);
     const bool last = --object_of(process).live_threads == 0 && &process != machine.system_process;
     if (last) exit_process(process, thread.exit_status);
     run_down_apcs(thread);
-    object_of(thread).exit_time = system_time(machine);
+    object.exit_time = system_time(machine);
 }
 
 void thread_reaped(ke::Thread& thread) noexcept {

@@ -32,6 +32,8 @@ bool make_system_process(ke::Machine& machine) noexcept {
     InsertHeadList(&machine.processes, &process.all_entry);
     object.create_time = system_time(machine);
     object.exit_status = STATUS_PENDING;
+    object.announced = true;
+    object.start_key = ++state_of(machine).start_keys;
     take_idle_threads_out(machine, process);
     machine.system_process = &process;
     ob::adopt_system_process(machine, process);
@@ -50,6 +52,7 @@ bool initialize(ke::Machine& machine) noexcept {
     auto* state = machine.allocate<State>();
     if (state == nullptr) return false;
     machine.layers[static_cast<unsigned>(ke::Layer::ps)] = state;
+    initialize_notify(state->notify);
     if (!ob::register_type(machine, process_type) || !ob::register_type(machine, thread_type)) return false;
     if (!make_system_process(machine)) return false;
     machine.hooks.thread_rundown = run_down_thread;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ke/machine.hpp"
+#include "ps/notify.hpp"
 #include "ps/ps.hpp"
 
 namespace dirql::ps {
@@ -10,6 +11,8 @@ inline constexpr KPRIORITY normal_base_priority = 8;
 
 struct State {
     void (*io_rundown)(ke::Thread&);
+    NotifyLists notify;
+    std::uint64_t start_keys; // given so far
 };
 
 [[nodiscard]] inline State& state_of(ke::Machine& machine) noexcept { return machine.layer<State>(ke::Layer::ps); }

@@ -41,6 +41,7 @@ NTSTATUS start_with_handle(ke::Thread& thread, ACCESS_MASK access, PHANDLE handl
     const NTSTATUS status = ob::insert_object(&thread, access, handle);
     if (NT_SUCCESS(status)) {
         if (client_id != nullptr) *client_id = client_id_of(thread);
+        tell_of_system_thread(thread);
         launch_thread(thread);
     }
     ob::dereference(&thread);
@@ -72,7 +73,7 @@ void refuse_worker(const ke::Thread& thread) noexcept {
 } // namespace
 
 CLIENT_ID client_id_of(const ke::Thread& thread) noexcept {
-    return {reinterpret_cast<HANDLE>(thread.process->id), reinterpret_cast<HANDLE>(thread.id)};
+    return {reinterpret_cast<HANDLE>(process_of(thread).id), reinterpret_cast<HANDLE>(thread.id)};
 }
 
 } // namespace dirql::ps

@@ -3,6 +3,7 @@
 
 #include "ke/sanitizer.hpp"
 #include "ke/scheduler.hpp"
+#include "ke/system_service.hpp"
 #include "mm/arena.hpp"
 #include "ob/object.hpp"
 #include "ob/pool_tags.hpp"
@@ -22,13 +23,13 @@ void destroy_thread(void* body) noexcept {
     ke::Thread& thread = static_cast<ThreadObject*>(body)->thread;
     ke::Machine& machine = ke::current_machine();
     if (thread.kernel_stack_low != nullptr) ke::release_thread_stacks(machine, thread); // it never ran
-    if (thread.process == nullptr) return;
+    if (object_of(thread).own_process == nullptr) return;
     if (thread.process_entry.Flink != nullptr) RemoveEntryList(&thread.process_entry);
     if (thread.user_stack_low != nullptr) {
         ke::sanitizer::forget_stack(thread.user_stack_low, thread.user_stack_top);
-        mm::free_user_stack(*thread.process, thread.user_stack_low);
+        mm::free_user_stack(process_of(thread), thread.user_stack_low);
     }
-    ob::dereference(thread.process);
+    ob::dereference(&process_of(thread));
 }
 
 bool make_user_stack(const ke::Machine& machine, ke::Process& process, ke::Thread& thread) noexcept {
@@ -45,13 +46,15 @@ constinit const ob::ObjectType thread_type{
     .tag = ob::pool_tag("Thre"),
     .mapping = ob::standard_mapping(0x0048, 0x0037, SYNCHRONIZE | 0x0900, all_access),
     .valid_access = all_access,
+    .has_callbacks = true,
+    .retained_access = SYNCHRONIZE | 0x1800, // THREAD_QUERY_LIMITED_INFORMATION, THREAD_RESUME
     .wait_offset = 0,
     .destroy = destroy_thread,
 };
 
 ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attributes,
                         const ke::ThreadStart& start) noexcept {
-    if (object_of(*start.process).exiting) return nullptr;
+    if (object_of(*start.process).exiting || object_of(*start.process).terminated) return nullptr;
     void* body = nullptr;
     if (!NT_SUCCESS(ob::create_object(thread_type, attributes, KernelMode, sizeof(ThreadObject), &body)))
         return nullptr;
@@ -59,7 +62,7 @@ ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attribute
     const bool made = (start.user_body == nullptr || make_user_stack(machine, *start.process, object.thread)) &&
                       ke::initialize_thread(machine, object.thread, start);
     if (made || object.thread.user_stack_low != nullptr) {
-        object.thread.process = start.process;
+        object.thread.process = object.own_process = start.process;
         ob::reference(start.process);
     }
     if (!made) {
@@ -74,16 +77,73 @@ ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attribute
 }
 
 void launch_thread(ke::Thread& thread) noexcept {
-    ++object_of(*thread.process).live_threads;
+    ++object_of(process_of(thread)).live_threads;
     ob::reference(&thread); // until it is reaped
     ke::start_thread(thread);
 }
 
+namespace {
+
+// On the host's own flow there is no thread to call drivers in.
+bool drivers_may_be_called(const ke::Machine& machine) noexcept {
+    const ke::Processor& processor = *ke::current_processor();
+    return !machine.host_stands_in && processor.current != processor.idle_thread;
+}
+
+// The body of a thread that drivers want to hear of in itself. A machine that stops meanwhile leaves nothing to do.
+void announce_and_run(void* thread) noexcept {
+    auto& object = *static_cast<ThreadObject*>(thread);
+    const NTSTATUS status = ke::system_service<ke::OnStop::status>([&] {
+        announce_thread_in_itself(object.thread);
+        return STATUS_SUCCESS;
+    });
+    if (NT_SUCCESS(status)) object.body(object.body_context);
+}
+
+void end_at_once(void*) noexcept {}
+
+void tell_of_thread(ke::Machine& machine, ThreadObject& object) noexcept {
+    object.announced = true;
+    if (!drivers_may_be_called(machine)) return;
+    announce_thread(object.thread);
+    if (!announces_threads_in_themselves(machine)) return;
+    object.body = object.thread.user_body;
+    object.body_context = object.thread.start_context;
+    object.thread.user_body = announce_and_run;
+    object.thread.start_context = &object;
+}
+
+// Drivers hear of a process with its first thread.
+NTSTATUS tell_of_process(ke::Machine& machine, const ThreadObject& first) noexcept {
+    ProcessObject& process = object_of(*first.own_process);
+    if (process.announced) return STATUS_SUCCESS;
+    process.announced = true;
+    return drivers_may_be_called(machine) ? announce_process(process.process, first.thread) : STATUS_SUCCESS;
+}
+
+} // namespace
+
 ke::Thread* create_application_thread(ke::Machine& machine, ke::Process& process, const char* name, void (*body)(void*),
-                                      void* context) noexcept {
+                                      void* context, NTSTATUS* veto) noexcept {
     ke::Thread* thread = make_thread(machine, nullptr, {name, &process, normal_base_priority, nullptr, context, body});
-    if (thread != nullptr) launch_thread(*thread);
+    if (thread == nullptr) return nullptr;
+    ThreadObject& object = object_of(*thread);
+    const NTSTATUS status = tell_of_process(machine, object);
+    if (NT_SUCCESS(status)) {
+        tell_of_thread(machine, object);
+    } else {
+        thread->user_body = end_at_once;
+        object.vetoed = true;
+        object.asked_status = status;
+    }
+    if (veto != nullptr) *veto = status;
+    launch_thread(*thread);
     return thread;
+}
+
+void tell_of_system_thread(ke::Thread& thread) noexcept {
+    object_of(thread).announced = true;
+    announce_thread(thread);
 }
 
 ke::Thread* create_system_thread(ke::Machine& machine, ke::Process& process, const char* name, PKSTART_ROUTINE routine,
@@ -97,7 +157,7 @@ ke::Thread* create_system_thread(ke::Machine& machine, ke::Process& process, con
 ke::Thread* make_worker_thread(ke::Machine& machine, const ke::ThreadStart& start) noexcept {
     ke::Thread* thread = make_thread(machine, nullptr, start);
     if (thread != nullptr)
-        ++object_of(*thread->process).live_threads; // the creator's reference is the one of the running thread
+        ++object_of(process_of(*thread)).live_threads; // the creator's reference is the one of the running thread
     return thread;
 }
 

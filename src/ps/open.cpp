@@ -1,0 +1,102 @@
+// Handles to processes and threads, by identifier.
+#include "ke/exports/ps.hpp"
+#include "ke/system_service.hpp"
+#include "ob/object.hpp"
+#include "ob/user_memory.hpp"
+#include "ps/lookup.hpp"
+#include "ps/ps.hpp"
+#include "ps/services.hpp"
+
+namespace dirql::ps {
+namespace {
+
+struct Asked {
+    ULONG attributes;
+    CLIENT_ID id;
+};
+
+// A process has an identifier and no name: exactly one of the two is given, and it is that.
+NTSTATUS capture(const OBJECT_ATTRIBUTES* attributes, const CLIENT_ID* id, KPROCESSOR_MODE mode,
+                 Asked& asked) noexcept {
+    OBJECT_ATTRIBUTES copy{};
+    NTSTATUS status = ob::copy_in(copy, attributes, mode);
+    if (NT_SUCCESS(status) && (copy.ObjectName != nullptr || id == nullptr)) return STATUS_INVALID_PARAMETER_MIX;
+    if (NT_SUCCESS(status)) status = ob::copy_in(asked.id, id, mode);
+    asked.attributes = mode == KernelMode ? copy.Attributes : copy.Attributes & ~ULONG{OBJ_KERNEL_HANDLE};
+    return status;
+}
+
+// The reference that is taken here ends with the call.
+NTSTATUS open(void* body, const ob::ObjectType& type, ULONG attributes, ACCESS_MASK access, PHANDLE result,
+              KPROCESSOR_MODE mode) noexcept {
+    if (body == nullptr) return STATUS_INVALID_CID;
+    ob::reference(body);
+    HANDLE handle = nullptr;
+    const NTSTATUS status = ob::open_by_pointer(body, attributes, nullptr, access, &type, mode, &handle);
+    ob::dereference(body);
+    return NT_SUCCESS(status) ? ob::copy_out(result, handle, mode) : status;
+}
+
+// With a thread's identifier its process is meant, which must be the one that is named beside it.
+void* named_process(const CLIENT_ID& id) noexcept {
+    if (id.UniqueThread == nullptr) return find_process(id.UniqueProcess);
+    ke::Thread* thread = find_thread(id.UniqueThread);
+    if (thread == nullptr) return nullptr;
+    ke::Process& process = process_of(*thread);
+    return reinterpret_cast<HANDLE>(process.id) == id.UniqueProcess ? &process : nullptr;
+}
+
+void* named_thread(const CLIENT_ID& id) noexcept {
+    ke::Thread* thread = find_thread(id.UniqueThread);
+    if (thread == nullptr || id.UniqueProcess == nullptr) return thread;
+    return reinterpret_cast<HANDLE>(process_of(*thread).id) == id.UniqueProcess ? thread : nullptr;
+}
+
+NTSTATUS open_by_id(PHANDLE result, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes, const CLIENT_ID* id,
+                    const ob::ObjectType& type, void* (*named)(const CLIENT_ID&) noexcept) noexcept {
+    const KPROCESSOR_MODE mode = ob::previous_mode();
+    NTSTATUS status = ob::probe_out(result, mode);
+    Asked asked{};
+    if (NT_SUCCESS(status)) status = capture(attributes, id, mode, asked);
+    return NT_SUCCESS(status) ? open(named(asked.id), type, asked.attributes, access, result, mode) : status;
+}
+
+} // namespace
+} // namespace dirql::ps
+
+using namespace dirql;
+
+extern "C" {
+
+NTSTATUS NTAPI NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                             PCLIENT_ID ClientId) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtOpenProcess);
+        return ps::open_by_id(ProcessHandle, DesiredAccess, ObjectAttributes, ClientId, ps::process_type,
+                              ps::named_process);
+    });
+}
+
+NTSTATUS NTAPI ZwOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                             PCLIENT_ID ClientId) {
+    DIRQL_DOOR(ZwOpenProcess);
+    const ke::KernelModeCaller caller;
+    return NtOpenProcess(ProcessHandle, DesiredAccess, ObjectAttributes, ClientId);
+}
+
+NTSTATUS NTAPI NtOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                            PCLIENT_ID ClientId) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtOpenThread);
+        return ps::open_by_id(ThreadHandle, DesiredAccess, ObjectAttributes, ClientId, ps::thread_type,
+                              ps::named_thread);
+    });
+}
+
+NTSTATUS NTAPI ZwOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                            PCLIENT_ID ClientId) {
+    DIRQL_DOOR(ZwOpenThread);
+    const ke::KernelModeCaller caller;
+    return NtOpenThread(ThreadHandle, DesiredAccess, ObjectAttributes, ClientId);
+}
+}
