@@ -2,6 +2,7 @@
 #pragma once
 
 #include <dirql/driver.hpp>
+#include <dirql/error_log.hpp>
 #include <dirql/explore.hpp>
 #include <dirql/file.hpp>
 #include <dirql/host.hpp>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <dirql/driver.hpp>
+#include <dirql/error_log.hpp>
 #include <dirql/host.hpp>
 #include <dirql/outcome.hpp>
 #include <dirql/process.hpp>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #pragma GCC visibility push(default)
 
@@ -101,6 +103,14 @@ public:
     /// 100 ns; a negative duration is none.
     Outcome advance(std::chrono::nanoseconds duration);
 
+    /// Switches the machine off: drivers that have registered a device for it get their IRP_MJ_SHUTDOWN, in a system thread at
+    /// PASSIVE_LEVEL; those of IoRegisterLastChanceShutdownNotification after all others, and within each round the last
+    /// registered first. Unload routines are not called. A machine that is off only tells what happened: running, advancing, loading
+    /// and unloading throw std::logic_error.
+    Outcome shutdown();
+
+    /// What drivers have written to the error log (IoWriteErrorLogEntry), the newest 1,000 entries, oldest first.
+    [[nodiscard]] const std::vector<ErrorLogEntry>& error_log() const;
     /// How the last run ended.
     [[nodiscard]] const Outcome& outcome() const;
     /// All that drivers printed so far, UTF-8.

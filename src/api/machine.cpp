@@ -61,6 +61,11 @@ Outcome Machine::advance(std::chrono::nanoseconds duration) {
     return driven(impl(), [&] { return impl_->advance(duration); });
 }
 
+Outcome Machine::shutdown() {
+    return driven(impl(), [&] { return impl_->shutdown(); });
+}
+
+const std::vector<ErrorLogEntry>& Machine::error_log() const { return impl().error_log; }
 const Outcome& Machine::outcome() const { return impl().outcome; }
 const std::string& Machine::debug_output() const { return impl().debug_text; }
 std::chrono::nanoseconds Machine::now() const { return std::chrono::nanoseconds(impl().kernel().time()); }

@@ -3,6 +3,7 @@
 #include "api/process_impl.hpp"
 #include "ex/active_objects.hpp"
 #include "ex/pool.hpp"
+#include "io/shutdown.hpp"
 #include "ke/executor.hpp"
 #include "ke/stop.hpp"
 #include "ke/system_service.hpp"
@@ -135,6 +136,7 @@ Error MachineImpl::stopped_error() const {
 }
 
 bool MachineImpl::stopped() {
+    if (off_) throw std::logic_error("a machine is used that has been shut down");
     if (kernel_->stopping && outcome.finished()) conclude();
     return kernel_->stopping;
 }
@@ -216,6 +218,11 @@ Outcome MachineImpl::advance(std::chrono::nanoseconds duration) {
     budget = std::max(usual, usual + asked_for); // the sum may not fit
     run_system("Advance", sleep);
     budget = usual;
+    return outcome;
+}
+
+Outcome MachineImpl::shutdown() {
+    if (run_system("Shutdown", [] { io::shut_down(); })) off_ = true;
     return outcome;
 }
 

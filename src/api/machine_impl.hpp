@@ -51,8 +51,10 @@ public:
     Outcome run_application(const std::function<void(Process&)>& body);
     Outcome run_in_kernel(const std::function<void()>& body);
     Outcome advance(std::chrono::nanoseconds duration);
+    Outcome shutdown();
 
     void debug_output(std::string_view text) override;
+    void error_logged(const ke::LoggedError& error) override;
     // What MachineOptions::on_debug_output has thrown since this was asked last.
     void rethrow_of_listener();
 
@@ -67,6 +69,7 @@ public:
 
     MachineOptions options;
     std::string debug_text;
+    std::vector<ErrorLogEntry> error_log;
     Outcome outcome;
     Trace trace{*this};
 
@@ -75,7 +78,7 @@ private:
     bool run_system(const char* name, const std::function<void()>& body);
     // False when the machine stopped meanwhile. Throws std::bad_alloc.
     bool create_process(ProcessImpl& process);
-    // Has the machine stopped? Then `outcome` tells how.
+    // Has the machine stopped? Then `outcome` tells how. Throws std::logic_error when it was switched off.
     [[nodiscard]] bool stopped();
     // Finishes a run: unwinds what a stop left, and makes an Outcome of it.
     const Outcome& conclude();
@@ -91,6 +94,7 @@ private:
     ke::Slot* slot_;
     ke::Machine* kernel_;
     std::uint64_t current_run_ = 0;
+    bool off_ = false;
     std::exception_ptr listener_exception_;
     diag::Recorder recorder_;
     std::vector<std::unique_ptr<LoadedDriver>> drivers_; // in the order of loading

@@ -14,4 +14,10 @@ namespace dirql::api {
     return wide;
 }
 
+[[nodiscard]] inline std::string to_utf8(std::u16string_view text) {
+    std::string narrow(rtl::utf16_to_utf8(nullptr, 0, text).written, '\0');
+    (void)rtl::utf16_to_utf8(narrow.data(), narrow.size(), text);
+    return narrow;
+}
+
 } // namespace dirql::api

@@ -3,6 +3,7 @@
 
 #include "diag/trace.hpp"
 #include "io/irp.hpp"
+#include "io/system_thread.hpp"
 #include "io/state.hpp"
 #include "ke/callout.hpp"
 #include "ke/exports/io.hpp"
@@ -173,6 +174,7 @@ void cancel_thread_io(ke::Thread& thread) noexcept {
         dequeue_from_thread(irp);
         irp->Tail.Overlay.Thread = nullptr;
     }
+    end_system_thread(thread);
 }
 
 } // namespace dirql::io

@@ -2,8 +2,12 @@
 #include "io/device.hpp"
 #include "io/driver.hpp"
 #include "io/file.hpp"
+#include "io/types.hpp"
 #include "ke/exports/io.hpp"
+#include "ke/exports/io_queue.hpp"
 #include "ke/stop.hpp"
+#include "ob/handle_table.hpp"
+#include "ob/namespace.hpp"
 #include "ob/object.hpp"
 
 namespace dirql::io {
@@ -25,6 +29,21 @@ PDEVICE_OBJECT attach(PDEVICE_OBJECT source, PDEVICE_OBJECT target) noexcept {
     source->SectorSize = top->SectorSize;
     source->Spare1 = top->Spare1;
     return top;
+}
+
+// For IoAttachDevice: the device may be an exclusive one that somebody has open.
+NTSTATUS open_for_attach(PUNICODE_STRING name, HANDLE* handle, PFILE_OBJECT* file) noexcept {
+    OBJECT_ATTRIBUTES attributes;
+    InitializeObjectAttributes(&attributes, name, OBJ_KERNEL_HANDLE, nullptr, nullptr);
+    OpenRequest open{};
+    open.options = FILE_NON_DIRECTORY_FILE;
+    open.disposition = FILE_OPEN;
+    open.attaching = true;
+    NTSTATUS status = ob::open_by_name(&attributes, &file_type, KernelMode, FILE_READ_ATTRIBUTES, &open, handle);
+    if (!NT_SUCCESS(status)) return status;
+    status = ob::reference_by_handle(*handle, 0, &file_type, KernelMode, reinterpret_cast<void**>(file));
+    if (!NT_SUCCESS(status)) ZwClose(*handle);
+    return status;
 }
 
 // As an open of the name by the kernel, with a handle, which the caller closes, and a reference.
@@ -72,12 +91,17 @@ NTSTATUS NTAPI IoAttachDeviceToDeviceStackSafe(PDEVICE_OBJECT SourceDevice, PDEV
     return *AttachedToDeviceObject == nullptr ? STATUS_NO_SUCH_DEVICE : STATUS_SUCCESS;
 }
 
+NTSTATUS NTAPI IoAttachDeviceByPointer(PDEVICE_OBJECT SourceDevice, PDEVICE_OBJECT TargetDevice) {
+    DIRQL_DOOR(IoAttachDeviceByPointer);
+    return attach(SourceDevice, TargetDevice) == nullptr ? STATUS_NO_SUCH_DEVICE : STATUS_SUCCESS;
+}
+
 NTSTATUS NTAPI IoAttachDevice(PDEVICE_OBJECT SourceDevice, PUNICODE_STRING TargetDevice,
                               PDEVICE_OBJECT* AttachedDevice) {
     DIRQL_DOOR(IoAttachDevice);
     HANDLE handle = nullptr;
     PFILE_OBJECT file = nullptr;
-    const NTSTATUS status = open_device(TargetDevice, FILE_READ_ATTRIBUTES, &handle, &file);
+    const NTSTATUS status = open_for_attach(TargetDevice, &handle, &file);
     if (!NT_SUCCESS(status)) return status;
     *AttachedDevice = attach(SourceDevice, top_of_stack(related_device(file)));
     ObDereferenceObject(file);

@@ -266,6 +266,16 @@ void call_reinitialization_routines() noexcept {
     }
 }
 
+void hold_driver(PVOID object) noexcept {
+    ob::reference(object);
+    ++state_of(driver_of(object)).work_items;
+}
+
+void release_driver(PVOID object) noexcept {
+    --state_of(driver_of(object)).work_items;
+    ob::dereference(object);
+}
+
 void destroy_driver(void* body) noexcept {
     auto* driver = static_cast<PDRIVER_OBJECT>(body);
     free_string(driver->DriverName);

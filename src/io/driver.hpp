@@ -20,7 +20,8 @@ struct DriverState {
     LIST_ENTRY extensions;      // IoAllocateDriverObjectExtension
     bool unload_pending;
     bool unload_called;
-    ULONG work_items;                 // of the driver or its devices, queued or running
+    ULONG work_items; // of the driver or its devices, queued or running; and what else holds the image beyond Unload:
+                      // completion routines of IoSetCompletionRoutineEx, threads of IoCreateSystemThread
     UNICODE_STRING hardware_database; // what DRIVER_OBJECT::HardwareDatabase points at, for drivers to read
     KEVENT unloaded;                  // signalled when the Unload routine has returned
     ke::CodeRange code;
@@ -29,6 +30,16 @@ struct DriverState {
 [[nodiscard]] inline DriverState& state_of(PDRIVER_OBJECT driver) noexcept {
     return *CONTAINING_RECORD(driver->DriverExtension, DriverState, extension);
 }
+
+// Of a device or driver object.
+[[nodiscard]] inline PDRIVER_OBJECT driver_of(PVOID object) noexcept {
+    auto* device = static_cast<PDEVICE_OBJECT>(object);
+    return device->Type == IO_TYPE_DEVICE ? device->DriverObject : static_cast<PDRIVER_OBJECT>(object);
+}
+
+// Keeps a device or driver object, and the driver's image beyond its Unload routine, until the second is called.
+void hold_driver(PVOID object) noexcept;
+void release_driver(PVOID object) noexcept;
 
 struct DriverImage {
     std::u16string_view name; // without a path: \Driver\<name>

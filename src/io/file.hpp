@@ -16,6 +16,7 @@ struct FileExtension {
         top; // whom requests go to in place of the stack's top: the hint of IoCreateFileSpecifyDeviceObjectHint
     IO_PRIORITY_HINT priority_hint;
     bool ignores_sharing;
+    bool attaching; // IoAttachDevice: an exclusive device may be open already
 };
 struct FileBody {
     FILE_OBJECT file;
@@ -61,6 +62,7 @@ struct OpenRequest {
     PDEVICE_OBJECT hint;   // below whatever is attached to it; null: the stack's top
     UCHAR location_flags;  // SL_...
     bool ignores_sharing;
+    bool attaching; // IoAttachDevice: an exclusive device may be open already
 };
 
 // A new file object of this device, which it holds, with a copy of the name. Nothing was sent yet.

@@ -13,7 +13,9 @@ bool initialize(ke::Machine& machine) noexcept {
     if (io == nullptr) return false;
     machine.layers[static_cast<unsigned>(ke::Layer::io)] = io;
     InitializeListHead(&io->reinitialize);
-    InitializeListHead(&io->shutdown);
+    for (LIST_ENTRY& list : io->shutdown) InitializeListHead(&list);
+    InitializeListHead(&io->hard_error_list);
+    io->configuration.Version = sizeof io->configuration;
     InitializeListHead(&io->drivers);
     initialize_timers(*io);
     for (unsigned i = 0; i < machine.processor_count; ++i) {

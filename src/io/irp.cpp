@@ -81,6 +81,12 @@ PIRP allocate_irp(CCHAR stack_size) noexcept {
     return irp;
 }
 
+PIRP allocate_irp_for(CCHAR stack_size, bool charge_quota) noexcept {
+    PIRP irp = allocate_irp(stack_size);
+    if (irp != nullptr && charge_quota) irp->AllocationFlags |= allocation::quota;
+    return irp;
+}
+
 void free_irp(PIRP irp) noexcept {
     DIRQL_TRACE(irp_freed, .irp = irp);
     IrpPrefix* prefix = prefix_of(irp);
@@ -143,8 +149,7 @@ extern "C" {
 
 PIRP NTAPI IoAllocateIrp(CCHAR StackSize, BOOLEAN ChargeQuota) {
     DIRQL_DOOR(IoAllocateIrp);
-    UNREFERENCED_PARAMETER(ChargeQuota);
-    return allocate_irp(StackSize);
+    return allocate_irp_for(StackSize, ChargeQuota != FALSE);
 }
 
 VOID NTAPI IoFreeIrp(PIRP Irp) {

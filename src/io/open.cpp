@@ -20,11 +20,13 @@ namespace dirql::io {
 namespace {
 
 // May this device be opened now? Being exclusive is about its name: what is opened relative to the one handle is free.
-NTSTATUS openable(PDEVICE_OBJECT device, bool relative) noexcept {
+NTSTATUS openable(PDEVICE_OBJECT device, const OpenRequest& open) noexcept {
     const DeviceState& state = state_of(device);
     if (state.delete_pending || state_of(device->DriverObject).unload_pending) return STATUS_NO_SUCH_DEVICE;
     if ((device->Flags & DO_DEVICE_INITIALIZING) != 0) return STATUS_NO_SUCH_DEVICE;
-    if ((device->Flags & DO_EXCLUSIVE) != 0 && device->ReferenceCount != 0 && !relative) return STATUS_ACCESS_DENIED;
+    if ((device->Flags & DO_EXCLUSIVE) != 0 && device->ReferenceCount != 0 && open.related == nullptr &&
+        !open.attaching)
+        return STATUS_ACCESS_DENIED;
     return STATUS_SUCCESS;
 }
 
@@ -173,7 +175,7 @@ NTSTATUS reparse(PFILE_OBJECT file, const IO_STATUS_BLOCK& result, ob::ParseRequ
 }
 
 NTSTATUS open_on(PDEVICE_OBJECT device, OpenRequest& open, ob::ParseRequest& request, void** result) noexcept {
-    NTSTATUS status = openable(device, open.related != nullptr);
+    NTSTATUS status = openable(device, open);
     if (!NT_SUCCESS(status)) return status;
     if (open.hint != nullptr && !in_stack(device, open.hint)) return STATUS_INVALID_DEVICE_OBJECT_PARAMETER;
     const ACCESS_MASK desired = map_access(*request.access);

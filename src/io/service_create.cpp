@@ -126,6 +126,7 @@ OpenRequest open_request(const CreateRequest& create, const EaBuffer& ea, LARGE_
     open.hint = create.hint;
     open.location_flags = static_cast<UCHAR>(create.io_options & options_for_drivers);
     open.ignores_sharing = (create.io_options & IO_IGNORE_SHARE_ACCESS_CHECK) != 0;
+    open.attaching = (create.io_options & IO_ATTACH_DEVICE) != 0;
     return open;
 }
 

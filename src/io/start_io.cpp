@@ -1,12 +1,16 @@
 // StartIo: one IRP at a time through a driver's StartIo routine, the others wait in the device queue.
 #include "diag/trace.hpp"
 #include "io/cancel.hpp"
+#include "io/device.hpp"
 #include "io/irp.hpp"
 #include "io/state.hpp"
 #include "ke/callout.hpp"
 #include "ke/exports/io.hpp"
+#include "ke/exports/io_queue.hpp"
 #include "ke/irql.hpp"
 #include "ke/spin_lock.hpp"
+
+#include <utility>
 
 namespace dirql::io {
 namespace {
@@ -22,7 +26,7 @@ public:
     StartLock(const StartLock&) = delete;
     StartLock& operator=(const StartLock&) = delete;
 
-    [[nodiscard]] KIRQL irql() const noexcept { return irql_; }
+    [[nodiscard]] bool cancelable() const noexcept { return cancelable_; }
     void release_cancel_lock() noexcept {
         if (cancelable_) ke::release_spin_lock(&state().cancel_lock);
         cancelable_ = false;
@@ -39,6 +43,7 @@ void call_start_io(PDEVICE_OBJECT device, PIRP irp) noexcept {
     ke::callout({ke::CalloutKind::start_io, reinterpret_cast<const void*>(routine), device, irp}, routine, device, irp);
 }
 
+// What comes out of the queue, or went by it.
 void start(PDEVICE_OBJECT device, PKDEVICE_QUEUE_ENTRY entry, StartLock& lock) noexcept {
     if (entry == nullptr) {
         lock.release_cancel_lock();
@@ -46,8 +51,39 @@ void start(PDEVICE_OBJECT device, PKDEVICE_QUEUE_ENTRY entry, StartLock& lock) n
     }
     PIRP irp = CONTAINING_RECORD(entry, IRP, Tail.Overlay.DeviceQueueEntry);
     device->CurrentIrp = irp;
+    if (lock.cancelable() && state_of(device).start_io.non_cancelable) (void)IoSetCancelRoutine(irp, nullptr);
     lock.release_cancel_lock();
     call_start_io(device, irp);
+}
+
+void start_next(PDEVICE_OBJECT device, const NextPacket& next) noexcept {
+    StartLock lock(next.cancelable);
+    device->CurrentIrp = nullptr;
+    start(device,
+          next.by_key ? KeRemoveByKeyDeviceQueue(&device->DeviceQueue, next.key)
+                      : KeRemoveDeviceQueue(&device->DeviceQueue),
+          lock);
+}
+
+// With deferred calls (IoSetStartIoAttributes) who asks for the next packet while StartIo runs leaves word, on whichever
+// processor, and the call under way is followed by what was asked for.
+template <class First> void start_deferring(PDEVICE_OBJECT device, First first) noexcept {
+    StartIoState& start_io = state_of(device).start_io;
+    if (!start_io.deferred || start_io.running) return first();
+    start_io.running = true;
+    first();
+    while (std::exchange(start_io.next_wanted, false)) start_next(device, start_io.next);
+    start_io.running = false;
+}
+
+void next_packet(PDEVICE_OBJECT device, const NextPacket& next) noexcept {
+    StartIoState& start_io = state_of(device).start_io;
+    if (start_io.running) {
+        start_io.next = next;
+        start_io.next_wanted = true;
+        return;
+    }
+    start_deferring(device, [&] { start_next(device, next); });
 }
 
 // An IRP that came to the queue already cancelled: whoever set Cancel found no routine, so it is called here.
@@ -75,7 +111,7 @@ VOID NTAPI IoStartPacket(PDEVICE_OBJECT DeviceObject, PIRP Irp, PULONG Key, PDRI
                                           : KeInsertDeviceQueue(&DeviceObject->DeviceQueue, entry);
     DIRQL_TRACE(packet_start, .irp = Irp, .object = DeviceObject, .value = queued);
     if (!queued) {
-        start(DeviceObject, entry, lock);
+        start_deferring(DeviceObject, [&] { start(DeviceObject, entry, lock); });
     } else if (CancelFunction != nullptr) {
         cancel_if_asked(Irp, CancelFunction, lock);
     }
@@ -83,15 +119,18 @@ VOID NTAPI IoStartPacket(PDEVICE_OBJECT DeviceObject, PIRP Irp, PULONG Key, PDRI
 
 VOID NTAPI IoStartNextPacket(PDEVICE_OBJECT DeviceObject, BOOLEAN Cancelable) {
     DIRQL_DOOR(IoStartNextPacket);
-    StartLock lock(Cancelable != FALSE);
-    DeviceObject->CurrentIrp = nullptr;
-    start(DeviceObject, KeRemoveDeviceQueue(&DeviceObject->DeviceQueue), lock);
+    next_packet(DeviceObject, {Cancelable != FALSE, false, 0});
 }
 
 VOID NTAPI IoStartNextPacketByKey(PDEVICE_OBJECT DeviceObject, BOOLEAN Cancelable, ULONG Key) {
     DIRQL_DOOR(IoStartNextPacketByKey);
-    StartLock lock(Cancelable != FALSE);
-    DeviceObject->CurrentIrp = nullptr;
-    start(DeviceObject, KeRemoveByKeyDeviceQueue(&DeviceObject->DeviceQueue, Key), lock);
+    next_packet(DeviceObject, {Cancelable != FALSE, true, Key});
+}
+
+VOID NTAPI IoSetStartIoAttributes(PDEVICE_OBJECT DeviceObject, BOOLEAN DeferredStartIo, BOOLEAN NonCancelable) {
+    DIRQL_DOOR(IoSetStartIoAttributes);
+    StartIoState& start_io = state_of(DeviceObject).start_io;
+    start_io.deferred = DeferredStartIo != FALSE;
+    start_io.non_cancelable = NonCancelable != FALSE;
 }
 }

@@ -4,8 +4,8 @@
 #include "io/driver.hpp"
 #include "ke/callout.hpp"
 #include "ke/exports/io.hpp"
+#include "ke/exports/io_queue.hpp"
 #include "ke/stop.hpp"
-#include "ob/object.hpp"
 
 // Its layout is the system's own: drivers hold only pointers to it, or room of IoSizeofWorkItem bytes.
 struct _IO_WORKITEM {
@@ -30,12 +30,6 @@ void initialize(PIO_WORKITEM item, PVOID object) noexcept {
     item->object = object;
 }
 
-// The driver whose image runs until the item is done.
-io::DriverState& driver_of(PVOID object) noexcept {
-    auto* device = static_cast<PDEVICE_OBJECT>(object);
-    return io::state_of(device->Type == IO_TYPE_DEVICE ? device->DriverObject : static_cast<PDRIVER_OBJECT>(object));
-}
-
 // The routine may free the item or queue it again: it is read before.
 void run(ex::KernelWork& work) {
     auto* item = CONTAINING_RECORD(&work, _IO_WORKITEM, work);
@@ -50,8 +44,7 @@ void run(ex::KernelWork& work) {
         ke::callout({ke::CalloutKind::work_item, reinterpret_cast<const void*>(routine)}, routine,
                     static_cast<PDEVICE_OBJECT>(object), context);
     }
-    --driver_of(object).work_items;
-    ob::dereference(object);
+    io::release_driver(object);
 }
 
 void queue(PIO_WORKITEM item, WORK_QUEUE_TYPE type) noexcept {
@@ -59,8 +52,7 @@ void queue(PIO_WORKITEM item, WORK_QUEUE_TYPE type) noexcept {
         ke::bug_check(WORKER_INVALID, 1, ke::parameter(item), 0, 0,
                       {.rule = "a work item was queued that is queued already", .document = document});
     }
-    ob::reference(item->object);
-    ++driver_of(item->object).work_items;
+    io::hold_driver(item->object); // its image runs until the item is done
     ex::queue_kernel_work(item->work, type, run);
 }
 
@@ -112,6 +104,18 @@ VOID NTAPI IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE WorkerR
     IoWorkItem->context = Context;
     IoWorkItem->extended = false;
     queue(IoWorkItem, QueueType);
+}
+
+// FALSE where it is queued already: to ask is no error here.
+BOOLEAN NTAPI IoTryQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE_EX WorkerRoutine,
+                                 WORK_QUEUE_TYPE QueueType, PVOID Context) {
+    DIRQL_DOOR(IoTryQueueWorkItem);
+    if (ex::is_queued(IoWorkItem->work.item)) return FALSE;
+    IoWorkItem->routine_ex = WorkerRoutine;
+    IoWorkItem->context = Context;
+    IoWorkItem->extended = true;
+    queue(IoWorkItem, QueueType);
+    return TRUE;
 }
 
 VOID NTAPI IoQueueWorkItemEx(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE_EX WorkerRoutine, WORK_QUEUE_TYPE QueueType,

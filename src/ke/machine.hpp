@@ -36,10 +36,19 @@ struct MachineOptions {
     std::size_t user_stack_size = 0;
 };
 
+// An entry of the error log, as a driver wrote it.
+struct LoggedError {
+    std::uint64_t time;    // virtual, ns
+    UNICODE_STRING driver; // the object's name; empty when it has none
+    UNICODE_STRING device; // the same; empty when the driver object was named
+    std::span<const std::byte> packet;
+};
+
 // Text that drivers and the kernel print, and what else the host wants to hear.
 struct HostInterface {
     virtual ~HostInterface() = default;
     virtual void debug_output(std::string_view text) = 0;
+    virtual void error_logged(const LoggedError&) {}
 };
 
 // A stretch of code that counts as driver code (a loaded image, or the host module of drivers given as functions).

@@ -29,6 +29,14 @@ struct Process {
 // Which of a thread's two kinds of code runs: the sides of the system-service door.
 enum class Side : std::uint8_t { user, kernel };
 
+// What io keeps of a thread.
+struct ThreadIo {
+    PIRP top_level_irp; // or a file system's own value
+    PDEVICE_OBJECT device_to_verify;
+    void* system_thread; // of IoCreateSystemThread: what it keeps until its end
+    bool hard_errors_disabled;
+};
+
 struct Thread {
     DISPATCHER_HEADER header; // signalled when the thread has ended
 
@@ -96,8 +104,8 @@ struct Thread {
     void (*user_body)(void* context); // application threads: what runs on the user stack
     std::byte* user_stack_low;
     std::byte* user_stack_top;
-    void* io; // upper layers' state
-    void* ps;
+    ThreadIo io;
+    void* ps; // upper layers' state
     char name[32];
     Fiber fiber;
     SehState seh;      // of the kernel side

@@ -146,6 +146,8 @@ NTKERNELAPI VOID NTAPI IoQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROU
                                        WORK_QUEUE_TYPE QueueType, PVOID Context);
 NTKERNELAPI VOID NTAPI IoQueueWorkItemEx(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE_EX WorkerRoutine,
                                          WORK_QUEUE_TYPE QueueType, PVOID Context);
+NTKERNELAPI BOOLEAN NTAPI IoTryQueueWorkItem(PIO_WORKITEM IoWorkItem, PIO_WORKITEM_ROUTINE_EX WorkerRoutine,
+                                             WORK_QUEUE_TYPE QueueType, PVOID Context);
 NTKERNELAPI ULONG NTAPI IoSizeofWorkItem(VOID);
 NTKERNELAPI VOID NTAPI IoInitializeWorkItem(PVOID IoObject, PIO_WORKITEM IoWorkItem);
 NTKERNELAPI VOID NTAPI IoUninitializeWorkItem(PIO_WORKITEM IoWorkItem);
@@ -246,6 +248,10 @@ NTKERNELAPI PEPROCESS NTAPI IoThreadToProcess(PETHREAD Thread);
 #ifdef __cplusplus
 }
 #endif
+
+/* ARC names are links. */
+#define IoAssignArcName(ArcName, DeviceName) (IoCreateSymbolicLink((ArcName), (DeviceName)))
+#define IoDeassignArcName(ArcName) (IoDeleteSymbolicLink((ArcName)))
 
 #define IoIsFileOpenedExclusively(FileObject) \
     ((BOOLEAN) !((FileObject)->SharedRead || (FileObject)->SharedWrite || (FileObject)->SharedDelete))

@@ -35,6 +35,8 @@ NTKERNELAPI NTSTATUS NTAPI IoSetCompletionRoutineEx(PDEVICE_OBJECT DeviceObject,
                                                     PIO_COMPLETION_ROUTINE CompletionRoutine, PVOID Context,
                                                     BOOLEAN InvokeOnSuccess, BOOLEAN InvokeOnError,
                                                     BOOLEAN InvokeOnCancel);
+NTKERNELAPI VOID NTAPI IoSetMasterIrpStatus(PIRP MasterIrp, NTSTATUS Status);
+NTKERNELAPI BOOLEAN NTAPI IoIsValidIrpStatus(NTSTATUS Status);
 NTKERNELAPI VOID NTAPI IoQueueThreadIrp(PIRP Irp);
 
 NTKERNELAPI BOOLEAN NTAPI IoCancelIrp(PIRP Irp);
@@ -128,14 +130,6 @@ DIRQL_HEADER_INLINE VOID IoSetCompletionRoutine(PIRP Irp, PIO_COMPLETION_ROUTINE
 DIRQL_HEADER_INLINE PDRIVER_CANCEL IoSetCancelRoutine(PIRP Irp, PDRIVER_CANCEL CancelRoutine) {
     return (PDRIVER_CANCEL)(ULONG_PTR)InterlockedExchangePointer((PVOID volatile *)&Irp->CancelRoutine,
                                                                  (PVOID)(ULONG_PTR)CancelRoutine);
-}
-
-#define IoSetMasterIrpStatus(MasterIrp, NewStatus) dirql_io_set_master_status(MasterIrp, NewStatus)
-/* An error stays; a success is replaced. */
-DIRQL_HEADER_INLINE VOID dirql_io_set_master_status(PIRP MasterIrp, NTSTATUS Status) {
-    if (NT_SUCCESS(MasterIrp->IoStatus.Status) && !NT_SUCCESS(Status)) {
-        MasterIrp->IoStatus.Status = Status;
-    }
 }
 
 DIRQL_HEADER_INLINE VOID IoInitializeDpcRequest(PDEVICE_OBJECT DeviceObject, PIO_DPC_ROUTINE DpcRoutine) {
