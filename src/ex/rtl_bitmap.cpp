@@ -32,6 +32,22 @@ ULONG insert_by_length(PRTL_BITMAP_RUN runs, ULONG count, ULONG room, rtl::BitRu
     return kept;
 }
 
+// Bits one by one, for ranges that begin anywhere in both.
+void copy_bits(const rtl::Bitmap& from, ULONG first, rtl::Bitmap to, ULONG target, ULONG count) {
+    for (ULONG i = 0; i < count; ++i) to.assign({target + i, 1}, from.test(first + i));
+}
+
+// Of the bits [start, start + count), which may leave the bitmap.
+ULONG count_in_range(const rtl::Bitmap& map, ULONG start, ULONG count, bool value) {
+    if (start >= map.size()) return 0;
+    const ULONG end = start + std::min(count, map.size() - start);
+    ULONG total = 0;
+    for (rtl::BitRun run = map.next_run(value, start); run.length != 0 && run.start < end;
+         run = map.next_run(value, run.start + run.length))
+        total += std::min(run.start + run.length, end) - run.start;
+    return total;
+}
+
 } // namespace
 
 extern "C" {
@@ -96,6 +112,30 @@ ULONG NTAPI RtlNumberOfClearBits(PRTL_BITMAP header) {
 ULONG NTAPI RtlNumberOfSetBits(PRTL_BITMAP header) {
     DIRQL_DOOR(RtlNumberOfSetBits);
     return view(header).count(true);
+}
+
+ULONG NTAPI RtlNumberOfClearBitsInRange(PRTL_BITMAP header, ULONG start, ULONG count) {
+    DIRQL_DOOR(RtlNumberOfClearBitsInRange);
+    return count_in_range(view(header), start, count, false);
+}
+
+ULONG NTAPI RtlNumberOfSetBitsInRange(PRTL_BITMAP header, ULONG start, ULONG count) {
+    DIRQL_DOOR(RtlNumberOfSetBitsInRange);
+    return count_in_range(view(header), start, count, true);
+}
+
+// All of the source to bit `target` of the destination, as much as has room there.
+VOID NTAPI RtlCopyBitMap(PRTL_BITMAP source, PRTL_BITMAP destination, ULONG target) {
+    DIRQL_DOOR(RtlCopyBitMap);
+    const rtl::Bitmap from = view(source), to = view(destination);
+    if (target < to.size()) copy_bits(from, 0, to, target, std::min(from.size(), to.size() - target));
+}
+
+// The source's bits from `target` on to bit 0 of the destination.
+VOID NTAPI RtlExtractBitMap(PRTL_BITMAP source, PRTL_BITMAP destination, ULONG target, ULONG count) {
+    DIRQL_DOOR(RtlExtractBitMap);
+    const rtl::Bitmap from = view(source), to = view(destination);
+    if (target < from.size()) copy_bits(from, target, to, 0, std::min({count, to.size(), from.size() - target}));
 }
 
 // The searches return the first bit of the run, or 0xFFFFFFFF.

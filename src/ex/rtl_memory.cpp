@@ -4,6 +4,8 @@
 
 #include <ntifs.h>
 
+#include <algorithm>
+
 #undef RtlCopyMemory
 #undef RtlMoveMemory
 #undef RtlFillMemory
@@ -47,6 +49,23 @@ NTSYSAPI SIZE_T NTAPI RtlCompareMemoryUlong(PVOID at, SIZE_T length, ULONG patte
     SIZE_T same = 0;
     while (same < length / sizeof(ULONG) && words[same] == pattern) ++same;
     return same * sizeof(ULONG);
+}
+
+// Whole ULONGs; what is left of the length is not written.
+NTSYSAPI VOID NTAPI RtlFillMemoryUlong(PVOID at, SIZE_T length, ULONG pattern) {
+    DIRQL_DOOR(RtlFillMemoryUlong);
+    std::fill_n(static_cast<ULONG*>(at), length / sizeof(ULONG), pattern);
+}
+
+NTSYSAPI VOID NTAPI RtlFillMemoryUlonglong(PVOID at, SIZE_T length, ULONGLONG pattern) {
+    DIRQL_DOOR(RtlFillMemoryUlonglong);
+    std::fill_n(static_cast<ULONGLONG*>(at), length / sizeof(ULONGLONG), pattern);
+}
+
+NTSYSAPI BOOLEAN NTAPI RtlIsZeroMemory(PVOID at, SIZE_T length) {
+    DIRQL_DOOR(RtlIsZeroMemory);
+    const auto* const bytes = static_cast<const UCHAR*>(at);
+    return std::all_of(bytes, bytes + length, [](UCHAR byte) { return byte == 0; });
 }
 
 } // extern "C"

@@ -8,6 +8,12 @@
 
 namespace dirql::ex {
 
+// What RtlRandom and RtlRandomEx shuffle; filled at the first use.
+struct RandomTable {
+    ULONG entries[128];
+    ULONG selector; // RtlRandomEx's; 0: not filled
+};
+
 struct State {
     Pool pool;                  // first: found without an offset
     LIST_ENTRY lookaside_lists; // GENERAL_LOOKASIDE_POOLs, which all kinds of lists begin with
@@ -16,6 +22,7 @@ struct State {
     WorkQueues work;
     std::uint64_t uuids_made;
     ULONG rand_state; // of the drivers' rand()
+    RandomTable random_table;
 };
 
 [[nodiscard]] inline State& state_of(ke::Machine& machine) noexcept { return machine.layer<State>(ke::Layer::ex); }

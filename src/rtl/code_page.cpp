@@ -1,5 +1,6 @@
 #include "rtl/code_page.hpp"
 
+#include "rtl/best_fit.hpp"
 #include "rtl/letter_case.hpp"
 
 #include <algorithm>
@@ -71,7 +72,9 @@ char from_unicode(CodePage page, char16_t unit) noexcept {
     if (unit < 0x80) return static_cast<char>(unit);
     const auto& entries = page_of(page).by_unit;
     const auto* entry = std::partition_point(entries.begin(), entries.end(), [unit](Entry e) { return e.unit < unit; });
-    return entry != entries.end() && entry->unit == unit ? entry->byte : unmappable;
+    if (entry != entries.end() && entry->unit == unit) return entry->byte;
+    const char substitute = page == CodePage::ansi ? best_fit_1252(unit) : char{0};
+    return substitute != 0 ? substitute : unmappable;
 }
 
 char upcase(CodePage page, char byte) noexcept {

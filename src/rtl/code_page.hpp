@@ -1,7 +1,8 @@
 // The two 8-bit code pages of a machine: ANSI is Windows-1252 and OEM is 437, what a US-English Windows boots with.
 //
 // Both are single-byte pages, so a string has as many bytes as UTF-16 units and no conversion can fail half-way. A unit
-// the page lacks becomes '?': the pages' best-fit substitutions (U+0100 to 'A') are not made.
+// that the page lacks becomes its best-fit substitute (U+0100 is 'A' in the ANSI page; the OEM page's are not made), or
+// '?' when there is none.
 #pragma once
 
 namespace dirql::rtl {

@@ -118,6 +118,13 @@ DIRQL_HEADER_INLINE VOID RtlInitEmptyAnsiString(PANSI_STRING AnsiString, PCHAR B
     AnsiString->Buffer = Buffer;
 }
 
+/* What lies behind the text in its buffer is set to zero, so that nothing stale is told with it. */
+DIRQL_HEADER_INLINE VOID RtlSanitizeUnicodeStringPadding(PUNICODE_STRING String) {
+    if (String->MaximumLength > String->Length) {
+        __builtin_memset((PCHAR)String->Buffer + String->Length, 0, (SIZE_T)(String->MaximumLength - String->Length));
+    }
+}
+
 #define RTL_DUPLICATE_UNICODE_STRING_NULL_TERMINATE (0x00000001)
 #define RTL_DUPLICATE_UNICODE_STRING_ALLOCATE_NULL_STRING (0x00000002)
 #define HASH_STRING_ALGORITHM_DEFAULT (0)

@@ -59,6 +59,9 @@ static void check_pages(PCHECKS checks) {
     CHECK(ADDRESS_AND_SIZE_TO_SPAN_PAGES((PVOID)0x1fff, 2) == 2 &&
           ADDRESS_AND_SIZE_TO_SPAN_PAGES((PVOID)0x1000, 0) == 0);
     CHECK(ADDRESS_AND_SIZE_TO_SPAN_PAGES((PVOID)0x1001, 0x1000) == 2);
+    CHECK(COMPUTE_PAGES_SPANNED((PVOID)0x1fff, 2) == 2 && COMPUTE_PAGES_SPANNED((PVOID)0x1000, 0x1000) == 1);
+    CHECK(BYTES_TO_PAGES(0) == 0 && BYTES_TO_PAGES(1) == 1 && BYTES_TO_PAGES(0x1000) == 1 &&
+          BYTES_TO_PAGES(0x1001) == 2);
 }
 
 static void check_statuses(PCHECKS checks) {
@@ -177,6 +180,9 @@ static void check_strings(PCHECKS checks) {
     CHECK(RtlOemStringToUnicodeSize(&oem) == 12 && RtlOemStringToCountedUnicodeSize(&oem) == 10);
     CHECK(RtlUnicodeStringToOemSize(&constant) == 9 && RtlUnicodeStringToCountedOemSize(&constant) == 8);
     CHECK(RtlIntPtrToUnicodeString(0x123456789A, 16, &room) == STATUS_SUCCESS && room.Length == 20);
+    room.Buffer[10] = room.Buffer[11] = 7;
+    RtlSanitizeUnicodeStringPadding(&room);
+    CHECK(room.Buffer[9] == L'A' && room.Buffer[10] == 0 && room.Buffer[11] == 0);
     InitializeObjectAttributes(&attributes, &constant, OBJ_INHERIT, (HANDLE)8, &narrow);
     CHECK(attributes.Length == 0x30 && attributes.ObjectName == &constant && attributes.Attributes == OBJ_INHERIT);
     CHECK(attributes.RootDirectory == (HANDLE)8 && attributes.SecurityDescriptor == &narrow);

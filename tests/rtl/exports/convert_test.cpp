@@ -61,6 +61,22 @@ TEST_CASE("Unicode becomes ANSI, terminated, with '?' for what the page lacks", 
     CHECK(pool.live == 0);
 }
 
+TEST_CASE("what the ANSI page lacks becomes what looks alike", "[convert]") {
+    char narrow[12] = {};
+    ULONG written = 0;
+    const char16_t text[] = u"\u0100\u0113\u2212\u221E\uFF21\u2265\u300B\u0110\u03A9\u0416";
+    CHECK(RtlUnicodeToMultiByteN(narrow, 12, &written, text, 20) == STATUS_SUCCESS);
+    CHECK(std::string_view(narrow, written) == "Ae-8A=\xBB\xD0O?");
+    CHECK(RtlUpcaseUnicodeToMultiByteN(narrow, 12, &written, u"\u0101\u0142z", 6) == STATUS_SUCCESS);
+    CHECK(std::string_view(narrow, written) == "ALZ");
+    char room[4];
+    ANSI_STRING string{0, 4, room};
+    char16_t source[] = u"\u0105b\u2044";
+    const UNICODE_STRING wide{6, 6, source};
+    CHECK(RtlUpcaseUnicodeStringToAnsiString(&string, &wide, FALSE) == STATUS_SUCCESS);
+    CHECK(std::string_view(room) == "AB/");
+}
+
 TEST_CASE("counted buffers convert what fits", "[convert]") {
     char16_t wide[3] = u"##";
     ULONG written = 0;

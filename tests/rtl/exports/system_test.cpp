@@ -159,3 +159,19 @@ TEST_CASE("memory by pattern", "[memory]") {
     CHECK(RtlCompareMemoryUlong(reinterpret_cast<char*>(words) + 1, 4, 7) == 0);
     CHECK(RtlCompareMemory("abcd", "abXd", 4) == 2);
 }
+
+TEST_CASE("filling with words, and looking for other than zero", "[memory]") {
+    ULONGLONG words[3] = {};
+    RtlFillMemoryUlong(words, 12, 0x01020304);
+    CHECK(words[0] == 0x0102030401020304);
+    CHECK(words[1] == 0x01020304);
+    RtlFillMemoryUlong(words, 7, 5); // whole words only
+    CHECK(words[0] == 0x0102030400000005);
+    RtlFillMemoryUlonglong(words, 16, 0x1122334455667788);
+    CHECK((words[0] == 0x1122334455667788 && words[1] == words[0] && words[2] == 0));
+    CHECK(RtlIsZeroMemory(words + 2, 8));
+    CHECK_FALSE(RtlIsZeroMemory(words + 1, 16));
+    CHECK(RtlIsZeroMemory(words, 0));
+    reinterpret_cast<char*>(words)[23] = 1;
+    CHECK_FALSE(RtlIsZeroMemory(reinterpret_cast<char*>(words) + 17, 7));
+}

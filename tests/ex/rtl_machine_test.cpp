@@ -1,0 +1,148 @@
+// Run-time functions that need a machine: numbers of its own, its stacks, and threads that wait for each other.
+#include "catch.hpp"
+#include "support/kernel_fixture.hpp"
+
+#include <ntifs.h>
+
+#include <array>
+#include <set>
+#include <vector>
+
+using namespace dirql;
+using test::KernelFixture;
+
+namespace {
+
+std::vector<ULONG> numbers(ULONG(NTAPI* random)(PULONG), ULONG seed, int count) {
+    KernelFixture kernel;
+    std::vector<ULONG> made;
+    (void)kernel.run([&] {
+        for (int i = 0; i < count; ++i) made.push_back(random(&seed));
+    });
+    return made;
+}
+
+} // namespace
+
+TEST_CASE("random numbers are below MAXLONG, spread, and the same in every run", "[rtl]") {
+    for (auto* const random : {RtlRandom, RtlRandomEx}) {
+        const auto made = numbers(random, 12345, 4000);
+        REQUIRE(made.size() == 4000);
+        CHECK(made == numbers(random, 12345, 4000));
+        CHECK(made != numbers(random, 54321, 4000));
+        std::array<int, 8> of_eighth{};
+        int rising = 0;
+        for (std::size_t i = 0; i < made.size(); ++i) {
+            REQUIRE(made[i] < 0x7FFFFFFF);
+            ++of_eighth[made[i] >> 28];
+            if (i != 0) rising += made[i] > made[i - 1];
+        }
+        for (const int count : of_eighth) CHECK((count > 400 && count < 600));
+        CHECK((rising > 1800 && rising < 2200));
+        CHECK(std::set<ULONG>(made.begin(), made.end()).size() > 3990);
+    }
+}
+
+namespace {
+
+[[gnu::noinline]] USHORT trace_here(ULONG skip, ULONG count, PVOID* frames, PULONG hash) {
+    const USHORT found = RtlCaptureStackBackTrace(skip, count, frames, hash);
+    asm volatile("" ::: "memory"); // no tail call
+    return found;
+}
+
+} // namespace
+
+TEST_CASE("a back trace tells the callers, innermost first", "[rtl]") {
+    KernelFixture kernel;
+    (void)kernel.run([] {
+        PVOID frames[8] = {}, again[8] = {}, skipped[8] = {};
+        ULONG hash = 0, other = 0;
+        USHORT found[2];
+        for (volatile int i = 0; i < 2; i = i + 1) // one call, whatever the compiler does to loops
+            found[i] = trace_here(0, 8, i == 0 ? frames : again, i == 0 ? &hash : &other);
+        REQUIRE(found[0] >= 3);
+        CHECK(found[1] == found[0]);
+        const auto begin = reinterpret_cast<ULONG_PTR>(&trace_here);
+        CHECK(reinterpret_cast<ULONG_PTR>(frames[0]) - begin < 200);
+        for (int i = 0; i < found[0]; ++i) CHECK(frames[i] == again[i]);
+        CHECK(hash == other);
+        CHECK(hash != 0);
+        const USHORT rest = trace_here(1, 2, skipped, nullptr);
+        CHECK(rest == 2);
+        CHECK(skipped[1] == frames[2]);
+        CHECK(trace_here(0, 1, skipped, &other) == 1);
+        CHECK(other != hash);
+        CHECK(trace_here(1000, 8, skipped, nullptr) == 0);
+        CHECK(RtlWalkFrameChain(skipped, 8, 0) == found[0] - 1u);
+        CHECK(RtlWalkFrameChain(skipped, 8, 1 << 8) == found[0] - 2u);
+        CHECK(RtlWalkFrameChain(skipped, 8, 1) == 0);
+    });
+}
+
+namespace {
+
+ULONG initializations;
+ULONG succeed_at;
+
+ULONG NTAPI initialize_slowly(PRTL_RUN_ONCE, PVOID parameter, PVOID* context) {
+    LARGE_INTEGER delay;
+    delay.QuadPart = -1000;
+    CHECK(KeAreApcsDisabled());
+    (void)KeDelayExecutionThread(KernelMode, FALSE, &delay);
+    *context = parameter;
+    return ++initializations >= succeed_at;
+}
+
+} // namespace
+
+TEST_CASE("many threads initialize once, and all see the data", "[rtl]") {
+    KernelFixture kernel;
+    RTL_RUN_ONCE once = {&once};
+    initializations = 0;
+    succeed_at = 2;
+    int failed = 0, seen = 0;
+    alignas(8) static int data;
+    (void)kernel.run([&] { RtlRunOnceInitialize(&once); });
+    std::vector<std::function<void()>> bodies(5, [&] {
+        PVOID context = nullptr;
+        const NTSTATUS status = RtlRunOnceExecuteOnce(&once, initialize_slowly, &data, &context);
+        if (status == STATUS_UNSUCCESSFUL) ++failed;
+        if (status == STATUS_SUCCESS && context == &data) ++seen;
+        CHECK_FALSE(KeAreApcsDisabled());
+    });
+    CHECK(kernel.run(bodies).kind == ke::StopKind::none);
+    CHECK(initializations == 2); // the first failed, another thread tried again
+    CHECK(failed == 1);
+    CHECK(seen == 4);
+}
+
+TEST_CASE("one-time initialization in steps", "[rtl]") {
+    KernelFixture kernel;
+    (void)kernel.run([] {
+        RTL_RUN_ONCE once = RTL_RUN_ONCE_INIT;
+        alignas(8) static int data;
+        PVOID context = nullptr;
+        CHECK(RtlRunOnceBeginInitialize(&once, RTL_RUN_ONCE_CHECK_ONLY, &context) == STATUS_UNSUCCESSFUL);
+        CHECK(RtlRunOnceComplete(&once, 0, &data) == STATUS_UNSUCCESSFUL);
+        CHECK(RtlRunOnceBeginInitialize(&once, 0, &context) == STATUS_PENDING);
+        CHECK(RtlRunOnceBeginInitialize(&once, RTL_RUN_ONCE_ASYNC, &context) == STATUS_INVALID_PARAMETER_2);
+        CHECK(RtlRunOnceComplete(&once, 0, reinterpret_cast<char*>(&data) + 1) == STATUS_INVALID_PARAMETER_3);
+        CHECK(RtlRunOnceComplete(&once, RTL_RUN_ONCE_INIT_FAILED, &data) == STATUS_INVALID_PARAMETER_3);
+        CHECK(RtlRunOnceComplete(&once, RTL_RUN_ONCE_ASYNC, &data) == STATUS_INVALID_PARAMETER_2);
+        CHECK(RtlRunOnceComplete(&once, RTL_RUN_ONCE_INIT_FAILED, nullptr) == STATUS_SUCCESS);
+        CHECK(RtlRunOnceBeginInitialize(&once, 0, nullptr) == STATUS_PENDING);
+        CHECK(RtlRunOnceComplete(&once, 0, &data) == STATUS_SUCCESS);
+        CHECK(RtlRunOnceComplete(&once, 0, &data) == STATUS_UNSUCCESSFUL);
+        CHECK(RtlRunOnceBeginInitialize(&once, RTL_RUN_ONCE_CHECK_ONLY, &context) == STATUS_SUCCESS);
+        CHECK(context == &data);
+        CHECK(RtlRunOnceBeginInitialize(&once, 8, &context) == STATUS_INVALID_PARAMETER_2);
+
+        RtlRunOnceInitialize(&once);
+        for (int i = 0; i < 2; ++i)
+            CHECK(RtlRunOnceBeginInitialize(&once, RTL_RUN_ONCE_ASYNC, &context) == STATUS_PENDING);
+        CHECK(RtlRunOnceBeginInitialize(&once, 0, &context) == STATUS_INVALID_PARAMETER_2);
+        CHECK(RtlRunOnceComplete(&once, RTL_RUN_ONCE_ASYNC, &data) == STATUS_SUCCESS);
+        CHECK(RtlRunOnceComplete(&once, RTL_RUN_ONCE_ASYNC, nullptr) == STATUS_UNSUCCESSFUL); // another was first
+    });
+}
