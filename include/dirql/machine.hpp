@@ -49,6 +49,10 @@ struct MachineOptions {
     /// A kernel debugger is attached that goes on at each break point (DbgBreakPoint, a failed ASSERT, `__debugbreak`). Without
     /// one a break point is an exception that, unless the driver handles it, ends in a bug check, as on NT.
     bool kernel_debugger = false;
+    /// Driver Verifier's option of that name: paged pool that a driver has allocated is out of reach while the IRQL is
+    /// DISPATCH_LEVEL or above, and touching it there is bug check 0xD1 or 0xA. Below, the first touch after the IRQL was raised
+    /// costs the host a signal (SIGSEGV, which a debugger should pass on) and no virtual time.
+    bool force_irql_checking = true;
     /// Told of debug output as it comes; Machine::debug_output keeps it in any case. It is called from inside of the machine, on the
     /// stack of the driver that prints (64 KiB, less what the driver has used), and must not use the machine or wait for it. An
     /// exception that leaves it (a failed assertion) waits: the driver goes on, and the call that drives the machine throws it

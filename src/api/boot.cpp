@@ -5,6 +5,7 @@
 #include "ke/clock.hpp"
 #include "ke/stop.hpp"
 #include "ldr/exports.hpp"
+#include "mm/section.hpp"
 #include "mm/state.hpp"
 #include "ob/object.hpp"
 #include "ps/ps.hpp"
@@ -37,11 +38,12 @@ ke::Machine* boot(ke::Slot& slot, const ke::MachineOptions& options, ke::HostInt
     ke::Machine* machine = ke::create_machine(slot, options, host);
     if (machine == nullptr) return nullptr;
     machine->exports = ldr::export_addresses();
+    machine->hooks.system_routine = ldr::find_system_routine;
     const OnProcessor on_processor(*machine);
     bool up = false;
     const bool survived = ke::on_host_flow(*machine, [&] {
         up = ex::initialize(*machine) && mm::initialize(*machine) && ob::initialize(*machine) &&
-             ps::initialize(*machine) && io::initialize(*machine);
+             mm::initialize_sections(*machine) && ps::initialize(*machine) && io::initialize(*machine);
     });
     return up || !survived ? machine : nullptr;
 }

@@ -30,6 +30,7 @@ ke::MachineOptions kernel_options(const MachineOptions& options) {
     kernel.callout_budget = static_cast<std::uint64_t>(options.callout_budget.count());
     kernel.run_budget = static_cast<std::uint64_t>(options.run_budget.count());
     kernel.busy_budget = static_cast<std::uint64_t>(options.busy_budget.count());
+    kernel.force_irql_checking = options.force_irql_checking;
     kernel.cpu_budget = static_cast<std::uint64_t>(options.cpu_budget.count());
     kernel.kernel_debugger = options.kernel_debugger;
     return kernel;

@@ -144,7 +144,9 @@ void* allocate_pool(POOL_TYPE type, std::size_t bytes, ULONG tag, Fill fill) noe
 
 void* allocate_pool_for(const void* caller, ULONG type, std::size_t bytes, ULONG tag, Fill fill) noexcept {
     Pool& pool = current_pool();
-    return allocate(pool, pool_kind(type), bytes, tag, owner_of(pool, caller), fill);
+    void* block = allocate(pool, pool_kind(type), bytes, tag, owner_of(pool, caller), fill);
+    if ((type & PagedPool) != 0 && block != nullptr) detail::feel_paged(block, bytes);
+    return block;
 }
 
 void free_pool(void* block, ULONG tag) noexcept {

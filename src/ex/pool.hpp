@@ -5,7 +5,7 @@
 //   written past its end 0x19/0x21, before its beginning 0xC2/1, after it was freed 0xC6
 //   paged pool above APC_LEVEL 0xC4/1 and 0xC4/0x11, nonpaged above DISPATCH_LEVEL 0xC4/2 and 0xC4/0x12
 //
-// Paged pool is never paged out here; the rule that it must not be touched at raised IRQL is the verifier's to hold.
+// Paged pool that a driver has allocated is out of reach at DISPATCH_LEVEL and above: see ke/pageable.hpp.
 // The pool is shared by all processors of a machine; no code of it passes a preemption point.
 #pragma once
 
@@ -112,6 +112,11 @@ void fill_units(void* memory, std::size_t bytes, std::uint64_t pattern) noexcept
 void free_big(Pool& pool, void* block, ULONG tag) noexcept;
 [[nodiscard]] BigBlock* find_big(const Pool& pool, const void* address) noexcept;
 [[nodiscard]] std::uint64_t big_entry(const Pool& pool, const void* address) noexcept;
+
+// The pages of a paged block that a driver has got are pageable from now on; these pages are no pool any more. See
+// ke/pageable.hpp.
+void feel_paged(void* block, std::size_t bytes) noexcept;
+void forget_paged(PoolKind kind, void* pages, std::size_t count) noexcept;
 
 [[nodiscard]] unsigned owner_of(Pool& pool, const void* caller) noexcept;
 

@@ -93,6 +93,7 @@ void free_big(Pool& pool, void* block, ULONG tag) noexcept {
     --pool.owners[big.owner].blocks;
     *slot_for(pool, block) = freed_big | std::uint64_t{big.tag} << 32;
     RemoveEntryList(&big.entry);
+    forget_paged(big.kind, big.address, big.pages);
     pool.slot->free_pages(big.address, big.pages);
     free_pool(&big, descriptor_tag);
 }

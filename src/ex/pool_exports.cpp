@@ -2,6 +2,7 @@
 #include "ex/active_objects.hpp"
 #include "ex/pool.hpp"
 #include "ke/exports/ex.hpp"
+#include "ke/pageable.hpp"
 #include "ke/stop.hpp"
 
 using namespace dirql;
@@ -98,6 +99,9 @@ void* allocate_pool_checked(const void* caller, ULONG type, std::size_t bytes, U
 }
 
 void free_pool_checked(void* block, ULONG tag) noexcept {
+    // The block's own header says what it is only where it may be read.
+    if (ke::current_processor()->irql > APC_LEVEL && ke::is_pageable(ke::current_machine(), block)) [[unlikely]]
+        detail::free_irql_violation(PoolKind::paged, block);
     check_nothing_active(block);
     free_pool(block, tag);
 }

@@ -1,6 +1,7 @@
 // The pages behind the pool: new ones for small blocks, and back to the machine when memory runs short.
 #include "ex/pool.hpp"
 
+#include "ke/pageable.hpp"
 #include "ke/stop.hpp"
 #include "ke/user_copy.hpp"
 
@@ -58,6 +59,7 @@ bool free_empty_pages(Pool& pool, unsigned kind) noexcept {
         }
         *link = page->next;
         page->mark = 0;
+        detail::forget_paged(page->kind, page, 1);
         pool.slot->free_pages(page, 1);
         any = true;
     }
@@ -66,6 +68,7 @@ bool free_empty_pages(Pool& pool, unsigned kind) noexcept {
 
 // Gives pages without allocated blocks back. True when there were any.
 bool give_back_pages(Pool& pool) noexcept {
+    const ke::PageableLook look; // memory may run short at DISPATCH_LEVEL
     bool any = false;
     for (unsigned kind = 0; kind < pool_kinds; ++kind) {
         count_free_blocks(pool, kind);
@@ -83,6 +86,15 @@ bool is_pool_page(PoolPage* page) noexcept {
 } // namespace
 
 namespace detail {
+
+void feel_paged(void* block, std::size_t bytes) noexcept {
+    ke::make_pageable(ke::current_machine(), block,
+                      ke::pages_for(reinterpret_cast<std::uintptr_t>(block) % ke::page_size + bytes));
+}
+
+void forget_paged(PoolKind kind, void* pages, std::size_t count) noexcept {
+    if (is_paged(kind)) ke::make_nonpageable(ke::current_machine(), pages, count);
+}
 
 std::byte* allocate_pool_pages(Pool& pool, std::size_t count) noexcept {
     std::byte* pages = pool.slot->allocate_pages(count);
@@ -111,6 +123,7 @@ BlockHeader* refill(Pool& pool, PoolKind kind, unsigned size_class) noexcept {
 } // namespace detail
 
 PoolBlock find_pool_block(const void* address) noexcept {
+    const ke::PageableLook look;
     const Pool& pool = current_pool();
     const auto where = reinterpret_cast<std::uintptr_t>(address);
     if (where - pool.base >= pool.size) return {};

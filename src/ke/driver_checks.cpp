@@ -6,11 +6,14 @@ using namespace dirql::ke;
 
 extern "C" {
 
-// PAGED_CODE: pageable code must not run at DISPATCH_LEVEL or above.
+// PAGED_CODE: pageable code must not run at DISPATCH_LEVEL or above. It ends as the first instruction of a page that is out does
+// there: a page fault by execution.
 VOID NTAPI dirql_paged_code(PCSTR File, ULONG Line) {
     const Processor* processor = current_processor();
     if (processor == nullptr || processor->irql <= APC_LEVEL) return;
-    bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x00020002, processor->irql, parameter(File), Line,
+    static_cast<void>(Line); // the report finds it by the address
+    const std::uint64_t code = parameter(__builtin_return_address(0));
+    bug_check(DRIVER_IRQL_NOT_LESS_OR_EQUAL, code, processor->irql, 8, code,
               {.rule = "pageable code (PAGED_CODE) was entered above APC_LEVEL",
                .document = "PAGED_CODE macro (wdm.h)",
                .name = File});

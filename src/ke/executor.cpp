@@ -43,6 +43,7 @@ void resume(Machine& machine, Processor* processor) noexcept {
     machine.explored_points = 0;
     machine.running = processor;
     dirql_current_processor = processor;
+    if (processor->irql >= DISPATCH_LEVEL) leave_pageable_levels(processor); // touched on another processor meanwhile
     update_horizon(processor);
     machine.executor.switch_to(processor->current->fiber);
     dirql_current_processor = nullptr;
@@ -113,6 +114,7 @@ void run(Machine& machine, bool (*done)(void*), void* context) noexcept {
     machine.busy_time_ends = after(machine.now, machine.options.busy_budget);
     machine.run_deadline = std::min(machine.run_ends, machine.busy_time_ends);
     const ArmedTraps traps(machine);
+    watch_pageable(machine);
     while (!machine.stopping && !done(context)) {
         Processor* processor = choose_processor(machine);
         if (processor != nullptr) {
@@ -126,6 +128,7 @@ void run(Machine& machine, bool (*done)(void*), void* context) noexcept {
         }
     }
     stop_exploring(machine);
+    settle_pageable(machine);
 }
 
 void unwind_application_threads(Machine& machine) noexcept {

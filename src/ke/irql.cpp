@@ -16,6 +16,7 @@ bool pending_above(const Processor* processor, KIRQL level) noexcept { return pr
 // DPCs and the reschedule share DISPATCH_LEVEL's bit.
 Processor* deliver_dispatch(Processor* processor) noexcept {
     processor->irql = DISPATCH_LEVEL;
+    leave_pageable_levels(processor);
     processor->pending &= ~(1u << DISPATCH_LEVEL);
     retire_dpcs(processor);
     if (processor->reschedule != Reschedule::none) swap_context();

@@ -11,6 +11,7 @@
 // reschedule, then below APC_LEVEL the thread's kernel APCs.
 #pragma once
 
+#include "ke/pageable.hpp"
 #include "ke/processor.hpp"
 
 namespace dirql::ke {
@@ -18,9 +19,16 @@ namespace dirql::ke {
 // Delivers what is pending above `target`, then leaves the processor at `target`. Returns the processor it ends on.
 Processor* deliver_pending(Processor* processor, KIRQL target) noexcept;
 
+// To DISPATCH_LEVEL or above: what is pageable is out of reach from here on.
+inline void leave_pageable_levels(const Processor* processor) noexcept {
+    if (processor->pages_to_trim != 0) [[unlikely]]
+        trim_pageable(*processor->machine);
+}
+
 [[nodiscard]] inline KIRQL raise_irql(Processor* processor, KIRQL level) noexcept {
     const KIRQL old = processor->irql;
     processor->irql = level;
+    if (level >= DISPATCH_LEVEL) leave_pageable_levels(processor);
     return old;
 }
 

@@ -3,6 +3,7 @@
 
 #include "ke/choice.hpp"
 #include "ke/fiber.hpp"
+#include "ke/pageable.hpp"
 #include "ke/processor.hpp"
 #include "ke/slot.hpp"
 #include "ke/stop.hpp"
@@ -34,6 +35,7 @@ struct MachineOptions {
     bool kernel_debugger = false;              // attached, and says "go" at each break point
     std::size_t kernel_stack_size = 0;         // 0: the default of this build
     std::size_t user_stack_size = 0;
+    bool force_irql_checking = true; // pageable memory is felt: see pageable.hpp
 };
 
 // An entry of the error log, as a driver wrote it.
@@ -59,6 +61,13 @@ struct CodeRange {
     bool integrity = false; // the image says IMAGE_DLLCHARACTERISTICS_FORCE_INTEGRITY, which some registrations ask for
 
     bool operator==(const CodeRange&) const = default;
+};
+
+// What the memory manager makes of a fault.
+enum class UserFault : std::uint8_t {
+    none,       // an access violation
+    guard_page, // it was a guard page, and is no more: STATUS_GUARD_PAGE_VIOLATION
+    resolved,   // the access is possible now
 };
 
 enum class Layer : std::uint8_t { ex, mm, ob, se, ps, io, hal, ldr, count };
@@ -89,6 +98,10 @@ struct Machine {
         void (*thread_reaped)(Thread&);  // its stacks are gone; DISPATCH_LEVEL, arbitrary context
         // An exception, or the end of its thread, has left the calls of drivers from one SehState::door_state out to another.
         void (*calls_unwound)(std::uint64_t from, std::uint64_t to);
+        // The address of an export of the kernel or the HAL, or null.
+        void* (*system_routine)(std::string_view name);
+        // A page of the user half was touched that allows it not; below DISPATCH_LEVEL.
+        UserFault (*user_fault)(Machine&, void* address, bool write);
     } hooks;
     Thread* to_reap; // ended, left by the flow that was it
 
@@ -102,6 +115,8 @@ struct Machine {
     bool stopping;            // a stop is recorded; no driver code runs any more
     diag::Recorder* recorder; // null: tracing is off
     void* layers[static_cast<unsigned>(Layer::count)];
+
+    Pageable pageable;
 
     static constexpr unsigned max_images = 64;
     unsigned image_count;

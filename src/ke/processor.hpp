@@ -38,7 +38,8 @@ struct Processor {
     Thread* current;
     Machine* machine;
     std::uint32_t number;
-    std::uint32_t trace_on;     // events are recorded
+    std::uint16_t trace_on;     // events are recorded
+    std::uint8_t pages_to_trim; // pageable pages were touched since the IRQL rose last: see pageable.hpp
     std::uint64_t work_began;   // the flow that runs; see begin_work()
     std::uint64_t budget_check; // when preempt() looks at its budget next: never later than it could be used up
     HeldLocks held;

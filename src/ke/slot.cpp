@@ -77,12 +77,36 @@ std::size_t Slot::Bitmap::take(std::size_t count) noexcept {
         run = taken(page) ? 0 : run + 1;
         if (run != count) continue;
         const std::size_t first = page + 1 - count;
-        for (std::size_t i = first; i <= page; ++i) words_[i / 64] |= std::uint64_t{1} << (i % 64);
-        if (first == first_free_) first_free_ = page + 1;
-        high_water_ = std::max(high_water_, page + 1);
+        mark_taken(first, count);
         return first;
     }
     return none;
+}
+
+std::size_t Slot::Bitmap::take_in(std::size_t count, const FrameRange& range) noexcept {
+    const std::size_t end = std::min<std::size_t>(range.end, pages_);
+    const auto aligned = [&](std::size_t page) { return (page + range.align - 1) & ~(range.align - 1); };
+    for (std::size_t first = aligned(range.low); first < end && count <= end - first;) {
+        const std::size_t last = first + count - 1;
+        if (range.boundary != 0 && (first ^ last) >= range.boundary) {
+            first = aligned(last & ~(range.boundary - 1));
+            continue;
+        }
+        std::size_t page = first;
+        while (page <= last && !taken(page)) ++page;
+        if (page > last) {
+            mark_taken(first, count);
+            return first;
+        }
+        first = aligned(page + 1);
+    }
+    return none;
+}
+
+void Slot::Bitmap::mark_taken(std::size_t first, std::size_t count) noexcept {
+    for (std::size_t i = first; i < first + count; ++i) words_[i / 64] |= std::uint64_t{1} << (i % 64);
+    if (first == first_free_) first_free_ = first + count;
+    high_water_ = std::max(high_water_, first + count);
 }
 
 void Slot::Bitmap::give(std::size_t first, std::size_t count) noexcept {
@@ -132,15 +156,23 @@ std::byte* Slot::allocate_pages(std::size_t count) noexcept {
     return system_base_ + first * page_size;
 }
 
+std::byte* Slot::allocate_pages_in(std::size_t count, const FrameRange& range) noexcept {
+    if (count == 0 || count > free_pages_) return nullptr;
+    const std::size_t first = physical_.take_in(count, range);
+    if (first == Bitmap::none) return nullptr;
+    free_pages_ -= count;
+    return system_base_ + first * page_size;
+}
+
 void Slot::free_pages(void* address, std::size_t count) noexcept {
     const auto offset = static_cast<std::size_t>(static_cast<std::byte*>(address) - system_base_);
     physical_.give(offset >> page_shift, count);
     free_pages_ += count;
 }
 
-void Slot::protect(void* address, std::size_t count, int protection) noexcept {
+bool Slot::protect(void* address, std::size_t count, int protection) noexcept {
     protections_changed_ = true;
-    mprotect(address, count * page_size, protection);
+    return mprotect(address, count * page_size, protection) == 0;
 }
 
 bool Slot::map_frames(std::byte* address, Pfn first, std::size_t count, bool writable) noexcept {

@@ -37,11 +37,21 @@ public:
 
     // Contiguous pages of the direct map, zeroed only if never used since reset. Null when physical memory is exhausted.
     [[nodiscard]] std::byte* allocate_pages(std::size_t count) noexcept;
+    // The same of the frames [low, end) alone, with the first a multiple of `align`, and not across a multiple of `boundary`
+    // (both powers of two; boundary 0: none).
+    struct FrameRange {
+        std::uint64_t low = 0;
+        std::uint64_t end = ~std::uint64_t{0};
+        std::uint64_t align = 1;
+        std::uint64_t boundary = 0;
+    };
+    [[nodiscard]] std::byte* allocate_pages_in(std::size_t count, const FrameRange& range) noexcept;
     void free_pages(void* address, std::size_t count) noexcept;
     [[nodiscard]] std::size_t free_page_count() const noexcept { return free_pages_; }
 
-    // Changes the protection of pages of the direct map (guard pages, images); reset() undoes it.
-    void protect(void* address, std::size_t count, int protection) noexcept;
+    // Changes the protection of pages of the direct map (guard pages, images); reset() undoes it. Of mapped pages of the user
+    // half and of views, too, until they are unmapped. False when the host refuses.
+    bool protect(void* address, std::size_t count, int protection) noexcept;
 
     // Maps frames [first, first + count) at a user-half or view address of this slot.
     [[nodiscard]] bool map_frames(std::byte* address, Pfn first, std::size_t count, bool writable = true) noexcept;
@@ -79,12 +89,14 @@ private:
     public:
         explicit Bitmap(std::size_t pages) : words_((pages + 63) / 64), pages_(pages) {}
         [[nodiscard]] std::size_t take(std::size_t count) noexcept;
+        [[nodiscard]] std::size_t take_in(std::size_t count, const FrameRange& range) noexcept;
         void give(std::size_t first, std::size_t count) noexcept;
         void clear() noexcept;
         [[nodiscard]] std::size_t high_water() const noexcept { return high_water_; }
         static constexpr std::size_t none = ~std::size_t{0};
 
     private:
+        void mark_taken(std::size_t first, std::size_t count) noexcept;
         [[nodiscard]] bool taken(std::size_t page) const noexcept { return (words_[page / 64] >> (page % 64)) & 1; }
         std::vector<std::uint64_t> words_;
         std::size_t pages_;

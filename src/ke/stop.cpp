@@ -41,6 +41,7 @@ Stop& begin_stop(Processor& processor, StopKind kind) noexcept {
     Machine& machine = *processor.machine;
     Stop& stop = machine.stop;
     machine.stopping = true;
+    settle_pageable(machine); // reports and unwinding look at all of it
     stop.kind = kind;
     stop.irql = processor.irql;
     stop.processor = processor.number;

@@ -4,6 +4,7 @@
 #include "ke/clock.hpp"
 #include "ke/host_section.hpp"
 #include "ke/library_code.hpp"
+#include "ke/pageable.hpp"
 #include "ke/sanitizer.hpp"
 #include "ke/seh.hpp"
 #include "ke/signals.hpp"
@@ -148,15 +149,27 @@ bool overflows_stack(const Processor& processor, const Fault& fault, const ucont
     return raise_stack_floor(context) < low;
 }
 
+BugCheckDetails invalid_details(bool driver) noexcept {
+    return {.rule = driver ? "a driver touched invalid memory at DISPATCH_LEVEL or above"
+                           : "the kernel touched invalid memory at DISPATCH_LEVEL or above, on a driver's behalf"};
+}
+
+BugCheckDetails pageable_details(bool driver) noexcept {
+    return {.rule = driver ? "a driver touched paged pool at DISPATCH_LEVEL or above, where it may be paged out"
+                           : "the kernel touched paged pool at DISPATCH_LEVEL or above, on a driver's behalf",
+            .document =
+                driver ? "Bug Check 0xD1: DRIVER_IRQL_NOT_LESS_OR_EQUAL" : "Bug Check 0xA: IRQL_NOT_LESS_OR_EQUAL"};
+}
+
 void page_fault_bug_check(Processor& processor, const Fault& fault, Owner owner, ucontext_t& context) noexcept {
     if (processor.irql >= DISPATCH_LEVEL) {
         const bool driver = owner == Owner::driver;
+        const bool pageable = is_pageable(*processor.machine, reinterpret_cast<const void*>(fault.address));
         leave_for_bug_check(
             processor, context,
             {driver ? std::uint32_t{DRIVER_IRQL_NOT_LESS_OR_EQUAL} : std::uint32_t{IRQL_NOT_LESS_OR_EQUAL},
              {fault.address, processor.irql, fault.access, fault.rip},
-             {.rule = driver ? "a driver touched invalid memory at DISPATCH_LEVEL or above"
-                             : "the kernel touched invalid memory at DISPATCH_LEVEL or above, on a driver's behalf"},
+             pageable ? pageable_details(driver) : invalid_details(driver),
              false});
     } else {
         const std::uint64_t access = fault.access == 8 ? 0x10 : fault.access * 2;
@@ -196,16 +209,27 @@ bool user_side_handles(const Thread& thread) noexcept {
     return thread.side == Side::user && thread.user_seh.chain != nullptr;
 }
 
+UserFault resolve(Processor& processor, const siginfo_t& info, const ucontext_t& context) noexcept {
+    Machine& machine = *processor.machine;
+    if (machine.hooks.user_fault == nullptr || processor.irql >= DISPATCH_LEVEL) return UserFault::none;
+    constexpr std::uint64_t write_bit = 2; // of the processor's error code
+    return machine.hooks.user_fault(machine, info.si_addr, (register_of(context, REG_ERR) & write_bit) != 0);
+}
+
 void on_fault(int signal, siginfo_t* info, void* data) noexcept {
     auto& context = *static_cast<ucontext_t*>(data);
     Processor* processor = current_processor();
     if (processor == nullptr) return hand_on(signal, info, data, nullptr);
+    if (signal == SIGSEGV && page_in_on_fault(*processor, reinterpret_cast<std::uint64_t>(info->si_addr))) return;
+    const UserFault user_fault = signal == SIGSEGV ? resolve(*processor, *info, context) : UserFault::none;
+    if (user_fault == UserFault::resolved) return;
     if (const std::size_t fix_up = guarded_fix_up(register_of(context, REG_RIP))) {
         context.uc_mcontext.gregs[REG_RIP] = static_cast<greg_t>(fix_up);
         return;
     }
     if (HostSection::active()) return hand_on(signal, info, data, "in the library's host code");
-    const Fault fault = describe(signal, *info, context);
+    Fault fault = describe(signal, *info, context);
+    if (user_fault == UserFault::guard_page) fault.record.ExceptionCode = STATUS_GUARD_PAGE_VIOLATION;
     if (processor->current->side == Side::user) {
         if (user_side_handles(*processor->current)) return enter_raise_from_signal(context, fault.record);
         return hand_on(signal, info, data, "in application code");

@@ -177,8 +177,9 @@ NTSTATUS wait(WaitRequest request) {
     fill_blocks(request, thread);
     LARGE_INTEGER until;
     if (request.timeout != nullptr) { // a restart must not extend a relative time-out
-        until.QuadPart = boot_system_time + static_cast<LONGLONG>(timer_due(*request.timeout) / ns_per_tick);
-        if (request.timeout->QuadPart != 0) request.timeout = &until;
+        const bool poll = request.timeout->QuadPart == 0;
+        until.QuadPart = poll ? 0 : boot_system_time + static_cast<LONGLONG>(timer_due(*request.timeout) / ns_per_tick);
+        request.timeout = &until; // the caller's own may be pageable
     }
     const KIRQL level = level_of_caller();
     thread.wait_next = 0;

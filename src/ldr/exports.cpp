@@ -126,6 +126,11 @@ const Export* find_export(std::string_view name) {
     return found != all.end() && found->name == name ? &*found : nullptr;
 }
 
+void* find_system_routine(std::string_view name) {
+    const auto* found = find_export(name);
+    return found != nullptr && !found->image.empty() ? found->address : nullptr;
+}
+
 ImportOrigin origin_of_import(std::string_view name) {
     const auto* found = find_export(name);
     if (found != nullptr && found->address != nullptr) return ImportOrigin::kernel;

@@ -39,6 +39,8 @@ struct Export {
 // Sorted by name.
 [[nodiscard]] std::span<const Export> exports();
 [[nodiscard]] const Export* find_export(std::string_view name);
+// For MmGetSystemRoutineAddress: null for what no image of NT exports, names of the compiler's own among it.
+[[nodiscard]] void* find_system_routine(std::string_view name);
 // Of each of them, in the same order; null where there is nothing to bind to.
 [[nodiscard]] std::span<const void* const> export_addresses();
 

@@ -1,8 +1,11 @@
 // Addresses: the limits of the halves, and what lies behind an address.
+#include "ex/pool.hpp"
 #include "ke/exports/mm.hpp"
 #include "ke/machine.hpp"
+#include "ke/pageable.hpp"
 #include "ke/user_copy.hpp"
 #include "mm/probe.hpp"
+#include "mm/region.hpp"
 #include "mm/state.hpp"
 
 #include <algorithm>
@@ -16,7 +19,10 @@ bool initialize(ke::Machine& machine) noexcept {
     if (state == nullptr) return false;
     machine.layers[static_cast<unsigned>(ke::Layer::mm)] = state;
     state->slot = machine.slot;
-    InitializeListHead(&state->contiguous);
+    machine.hooks.user_fault = user_fault;
+    for (LIST_ENTRY* list :
+         {&state->contiguous, &state->system_views, &state->reserved, &state->sections, &state->protected_})
+        InitializeListHead(list);
     return true;
 }
 
@@ -39,6 +45,27 @@ std::size_t copy_readable(std::byte* to, const std::byte* from, std::size_t byte
 }
 
 } // namespace
+
+namespace dirql::mm {
+namespace {
+
+constexpr std::size_t longest_routine_name = 128;
+
+LOGICAL is_driver_code(const void* address) noexcept {
+    return ke::find_code_range(ke::current_machine(), reinterpret_cast<std::uintptr_t>(address)) != nullptr;
+}
+
+// One range, and the empty one that ends the list. The caller frees the block.
+PPHYSICAL_MEMORY_RANGE physical_ranges() noexcept {
+    auto* ranges = static_cast<PPHYSICAL_MEMORY_RANGE>(
+        ex::allocate_pool(NonPagedPoolNx, 2 * sizeof(PHYSICAL_MEMORY_RANGE), ex::pool_tag("MmPh"), ex::Fill::zero));
+    if (ranges != nullptr)
+        ranges[0].NumberOfBytes.QuadPart = static_cast<LONGLONG>(physical_bytes(*ke::current_machine().slot));
+    return ranges;
+}
+
+} // namespace
+} // namespace dirql::mm
 
 extern "C" {
 
@@ -99,31 +126,57 @@ BOOLEAN NTAPI MmIsThisAnNtAsSystem(VOID) {
     return FALSE;
 }
 
-// No code or data of a driver is ever paged out, so there is nothing to lock in or to let go.
-PVOID NTAPI MmLockPagableDataSection(PVOID AddressWithinSection) {
-    DIRQL_DOOR(MmLockPagableDataSection);
-    return AddressWithinSection;
+BOOLEAN NTAPI MmIsNonPagedSystemAddressValid(PVOID VirtualAddress) {
+    DIRQL_DOOR(MmIsNonPagedSystemAddressValid);
+    return VirtualAddress >= MmSystemRangeStart && !ke::is_pageable(ke::current_machine(), VirtualAddress) &&
+           ke::touch_guarded(VirtualAddress, false);
 }
 
-VOID NTAPI MmLockPagableSectionByHandle(PVOID ImageSectionHandle) {
-    DIRQL_DOOR(MmLockPagableSectionByHandle);
-    UNREFERENCED_PARAMETER(ImageSectionHandle);
+// Every driver is verified here: the rules of Driver Verifier are on.
+LOGICAL NTAPI MmIsDriverVerifyingByAddress(PVOID AddressWithinSection) {
+    DIRQL_DOOR(MmIsDriverVerifyingByAddress);
+    return mm::is_driver_code(AddressWithinSection);
 }
 
-VOID NTAPI MmUnlockPagableImageSection(PVOID ImageSectionHandle) {
-    DIRQL_DOOR(MmUnlockPagableImageSection);
-    UNREFERENCED_PARAMETER(ImageSectionHandle);
+LOGICAL NTAPI MmIsDriverVerifying(PDRIVER_OBJECT DriverObject) {
+    DIRQL_DOOR(MmIsDriverVerifying);
+    return mm::is_driver_code(reinterpret_cast<const void*>(DriverObject->DriverInit));
 }
 
-PVOID NTAPI MmPageEntireDriver(PVOID AddressWithinSection) {
-    DIRQL_DOOR(MmPageEntireDriver);
-    const ke::CodeRange* image =
-        ke::find_code_range(ke::current_machine(), reinterpret_cast<std::uintptr_t>(AddressWithinSection));
-    return image == nullptr ? nullptr : reinterpret_cast<PVOID>(image->begin);
+LOGICAL NTAPI MmIsDriverSuspectForVerifier(PDRIVER_OBJECT DriverObject) {
+    DIRQL_DOOR(MmIsDriverSuspectForVerifier);
+    return mm::is_driver_code(reinterpret_cast<const void*>(DriverObject->DriverInit));
 }
 
-VOID NTAPI MmResetDriverPaging(PVOID AddressWithinSection) {
-    DIRQL_DOOR(MmResetDriverPaging);
-    UNREFERENCED_PARAMETER(AddressWithinSection);
+PPHYSICAL_MEMORY_RANGE NTAPI MmGetPhysicalMemoryRanges(VOID) {
+    DIRQL_DOOR(MmGetPhysicalMemoryRanges);
+    return mm::physical_ranges();
+}
+
+// Of the system's partition, which is the only one.
+PPHYSICAL_MEMORY_RANGE NTAPI MmGetPhysicalMemoryRangesEx(PVOID PartitionObject) {
+    DIRQL_DOOR(MmGetPhysicalMemoryRangesEx);
+    return PartitionObject != nullptr ? nullptr : mm::physical_ranges();
+}
+
+PPHYSICAL_MEMORY_RANGE NTAPI MmGetPhysicalMemoryRangesEx2(PVOID PartitionObject, ULONG Flags) {
+    DIRQL_DOOR(MmGetPhysicalMemoryRangesEx2);
+    UNREFERENCED_PARAMETER(Flags); // no memory belongs to a file alone
+    return PartitionObject != nullptr ? nullptr : mm::physical_ranges();
+}
+
+// Names are those of the kernel and the HAL, told from each other by case.
+PVOID NTAPI MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName) {
+    DIRQL_DOOR(MmGetSystemRoutineAddress);
+    char name[mm::longest_routine_name];
+    const std::size_t length = SystemRoutineName->Length / sizeof(WCHAR);
+    if (length > sizeof name) return nullptr;
+    for (std::size_t i = 0; i < length; ++i) {
+        const WCHAR character = SystemRoutineName->Buffer[i];
+        if (character > 0x7E) return nullptr;
+        name[i] = static_cast<char>(character);
+    }
+    const auto find = ke::current_machine().hooks.system_routine;
+    return find == nullptr ? nullptr : find({name, length});
 }
 }

@@ -3,6 +3,7 @@
 #include "ex/pool.hpp"
 #include "ke/sanitizer.hpp"
 #include "ke/stop.hpp"
+#include "mm/region.hpp"
 #include "mm/state.hpp"
 
 #include <algorithm>
@@ -52,14 +53,6 @@ std::uint32_t find_run(const Arena& arena, PageState state, std::uint32_t count)
         if (run == count) return page + 1 - count;
     }
     return no_page;
-}
-
-bool all_holes(const Arena& arena, std::uint32_t first, std::uint32_t count) noexcept {
-    if (count > Arena::page_count || first > Arena::page_count - count) return false;
-    for (std::uint32_t page = first; page < first + count; ++page) {
-        if (state_of_page(arena, page) != PageState::hole) return false;
-    }
-    return true;
 }
 
 // Puts frames behind holes and marks them free.
@@ -182,6 +175,8 @@ bool create_arena(ke::Machine& machine, ke::Process& process) noexcept {
     arena->slot = machine.slot;
     arena->process = &process;
     arena->base = machine.slot->user_base() + index * arena_size;
+    InitializeListHead(&arena->regions);
+    InitializeListHead(&arena->secures);
     std::fill(std::begin(arena->small_hint), std::end(arena->small_hint), no_page);
     state.arenas[index] = arena;
     process.arena = arena->base;
@@ -197,6 +192,7 @@ void destroy_arena(ke::Machine& machine, ke::Process& process) noexcept {
                       {.rule = "a process ended while a driver held pages of it locked",
                        .document = "Bug Check 0x76: PROCESS_HAS_LOCKED_PAGES"});
     }
+    release_all_regions(*arena);
     free_all_frames(*arena);
     for (ArenaPage* leaf : arena->leaves) {
         if (leaf != nullptr) ex::free_pool(leaf, arena_tag);
@@ -269,6 +265,20 @@ void free_user_stack(ke::Process& process, std::byte* low) noexcept {
     ke::sanitizer::forget_stack(low, low + std::size_t{arena->find(page)->run} * ke::page_size);
     (void)mark(*arena, page - 1, 1, PageState::hole, PageState::hole);
     release_pages(*arena, page);
+}
+
+bool all_holes(const Arena& arena, std::uint32_t first, std::uint32_t count) noexcept {
+    if (count > Arena::page_count || first > Arena::page_count - count) return false;
+    for (std::uint32_t page = first; page < first + count; ++page) {
+        if (state_of_page(arena, page) != PageState::hole) return false;
+    }
+    return true;
+}
+
+bool mark_pages(Arena& arena, std::uint32_t first, std::uint32_t count, PageState state) noexcept {
+    if (!mark(arena, first, count, state, state)) return false;
+    arena.find(first)->run = 0; // no view that release_view() knows
+    return true;
 }
 
 std::byte* reserve_view(Arena& arena, std::size_t count, const void* at) noexcept {

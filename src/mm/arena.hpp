@@ -8,7 +8,8 @@
 //   small      cut into blocks of one power of two
 //   run        the first page of an allocation of whole pages; `rest` are its others
 //   guard      kept a hole, below a stack
-//   view       frames that belong to somebody else, mapped for the process by a driver
+//   view       frames that belong to somebody else, mapped for the process by a driver, or of a section
+//   reserved, committed   of a region, see region.hpp
 #pragma once
 
 #include "ke/machine.hpp"
@@ -41,10 +42,10 @@ bool free_user(ke::Process& process, void* memory) noexcept;
                                        std::byte*& top) noexcept;
 void free_user_stack(ke::Process& process, std::byte* low) noexcept;
 
-enum class PageState : std::uint8_t { hole, free, small, run, rest, guard, view };
+enum class PageState : std::uint8_t { hole, free, small, run, rest, guard, view, reserved, committed };
 
 struct ArenaPage {
-    std::uint64_t used; // small: bit n, block n is allocated
+    std::uint64_t used; // small: bit n, block n is allocated; of a region: its protection, see region.cpp
     std::uint32_t run;  // run, view: pages of the allocation
     PageState state;
     std::uint8_t shift; // small: log2 of the block size
@@ -63,6 +64,8 @@ struct Arena {
     std::uint32_t first_free;     // no page below is free
     std::uint32_t small_hint[12]; // by shift: a page that had room last; page_count: none
     std::size_t locked_pages;     // by MDLs
+    LIST_ENTRY regions;           // see region.hpp
+    LIST_ENTRY secures;
     ArenaPage* leaves[page_count / leaf_pages + 1];
 
     [[nodiscard]] std::byte* address_of(std::uint32_t page) const noexcept {
@@ -85,6 +88,10 @@ struct Arena {
 // The arena that an address of the user half belongs to, or null.
 [[nodiscard]] Arena* arena_at(const void* address) noexcept;
 [[nodiscard]] Arena* arena_of(const ke::Process& process) noexcept;
+
+// For regions: are these pages holes? They are of this state from now on; false, with nothing changed, when memory is short.
+[[nodiscard]] bool all_holes(const Arena& arena, std::uint32_t first, std::uint32_t count) noexcept;
+[[nodiscard]] bool mark_pages(Arena& arena, std::uint32_t first, std::uint32_t count, PageState state) noexcept;
 
 // Unmapped pages for somebody's frames, which the caller then maps with Slot::map_frames. Null when there is no room.
 [[nodiscard]] std::byte* reserve_view(Arena& arena, std::size_t count, const void* at = nullptr) noexcept;

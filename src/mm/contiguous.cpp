@@ -4,9 +4,6 @@
 #include "ke/stop.hpp"
 #include "mm/state.hpp"
 
-#include <algorithm>
-#include <new>
-
 namespace dirql::mm {
 namespace {
 
@@ -25,46 +22,17 @@ struct Constraints {
     std::uint64_t boundary = 0;
 
     [[nodiscard]] bool can_be_met(std::size_t bytes) const noexcept {
-        return bytes - 1 <= highest && lowest <= highest - (bytes - 1) && (boundary == 0 || bytes <= boundary);
+        return bytes - 1 <= highest && lowest <= highest - (bytes - 1) && (boundary == 0 || bytes <= boundary) &&
+               (boundary & (boundary - 1)) == 0 && lowest <= ke::max_physical_memory;
     }
-    [[nodiscard]] bool allow(std::uint64_t first, std::size_t bytes) const noexcept {
-        const std::uint64_t last = first + bytes - 1;
-        return first >= lowest && last <= highest && (boundary == 0 || (first ^ last) < boundary);
+    [[nodiscard]] std::uint64_t end_frame() const noexcept {
+        return highest == ~std::uint64_t{0} ? highest : (highest + 1) >> ke::page_shift;
     }
 };
-
-// A run that a constraint refuses is held back, so that the slot's next one lies higher.
-struct Refused {
-    Refused* next;
-    std::size_t pages;
-};
-
-// How much of a refused run keeps the next one from being refused for the same reason: up to the boundary, or all.
-std::size_t pages_to_hold(const Constraints& constraints, std::uint64_t first, std::size_t pages) noexcept {
-    if (constraints.boundary == 0 || first < constraints.lowest) return pages;
-    return std::min<std::size_t>(pages, (constraints.boundary - first % constraints.boundary) >> ke::page_shift);
-}
 
 std::byte* allocate_within(ke::Slot& slot, std::size_t pages, const Constraints& constraints) noexcept {
-    Refused* refused = nullptr;
-    std::byte* run;
-    while ((run = slot.allocate_pages(pages)) != nullptr) {
-        const auto physical = static_cast<std::uint64_t>(run - slot.system_base());
-        if (constraints.allow(physical, pages * ke::page_size)) break;
-        const std::size_t held = pages_to_hold(constraints, physical, pages);
-        if (held < pages) slot.free_pages(run + held * ke::page_size, pages - held);
-        refused = new (run) Refused{refused, held};
-        if (physical > constraints.highest) {
-            run = nullptr;
-            break;
-        }
-    }
-    while (refused != nullptr) {
-        Refused* next = refused->next;
-        slot.free_pages(refused, refused->pages);
-        refused = next;
-    }
-    return run;
+    return slot.allocate_pages_in(
+        pages, {ke::pages_for(constraints.lowest), constraints.end_frame(), 1, constraints.boundary >> ke::page_shift});
 }
 
 void* allocate_contiguous(std::size_t bytes, const Constraints& constraints) noexcept {
@@ -84,6 +52,19 @@ void* allocate_contiguous(std::size_t bytes, const Constraints& constraints) noe
     }
     InsertTailList(&state.contiguous, &block->entry);
     return block->address;
+}
+
+Constraints constraints_of(PHYSICAL_ADDRESS lowest, PHYSICAL_ADDRESS highest, PHYSICAL_ADDRESS boundary) noexcept {
+    return {static_cast<std::uint64_t>(lowest.QuadPart), static_cast<std::uint64_t>(highest.QuadPart),
+            static_cast<std::uint64_t>(boundary.QuadPart)};
+}
+
+// One of the two kinds of access, at most one of the two kinds of caching.
+bool valid_contiguous_protection(ULONG protect) noexcept {
+    const ULONG caching = protect & (PAGE_NOCACHE | PAGE_WRITECOMBINE);
+    const ULONG access = protect & ~caching;
+    return (access == PAGE_READWRITE || access == PAGE_EXECUTE_READWRITE) &&
+           caching != (PAGE_NOCACHE | PAGE_WRITECOMBINE);
 }
 
 ContiguousBlock* find_block(const void* address) noexcept {
@@ -126,9 +107,52 @@ PVOID NTAPI MmAllocateContiguousMemorySpecifyCache(SIZE_T NumberOfBytes, PHYSICA
                                                    MEMORY_CACHING_TYPE CacheType) {
     DIRQL_DOOR(MmAllocateContiguousMemorySpecifyCache);
     UNREFERENCED_PARAMETER(CacheType); // all memory is cached and coherent
-    return mm::allocate_contiguous(NumberOfBytes, {static_cast<std::uint64_t>(LowestAcceptableAddress.QuadPart),
-                                                   static_cast<std::uint64_t>(HighestAcceptableAddress.QuadPart),
-                                                   static_cast<std::uint64_t>(BoundaryAddressMultiple.QuadPart)});
+    return mm::allocate_contiguous(
+        NumberOfBytes, mm::constraints_of(LowestAcceptableAddress, HighestAcceptableAddress, BoundaryAddressMultiple));
+}
+
+// There is one node, which every request is satisfied from.
+PVOID NTAPI MmAllocateContiguousMemorySpecifyCacheNode(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress,
+                                                       PHYSICAL_ADDRESS HighestAcceptableAddress,
+                                                       PHYSICAL_ADDRESS BoundaryAddressMultiple,
+                                                       MEMORY_CACHING_TYPE CacheType, NODE_REQUIREMENT PreferredNode) {
+    DIRQL_DOOR(MmAllocateContiguousMemorySpecifyCacheNode);
+    UNREFERENCED_PARAMETER(CacheType);
+    UNREFERENCED_PARAMETER(PreferredNode);
+    return mm::allocate_contiguous(
+        NumberOfBytes, mm::constraints_of(LowestAcceptableAddress, HighestAcceptableAddress, BoundaryAddressMultiple));
+}
+
+PVOID NTAPI MmAllocateContiguousNodeMemory(SIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress,
+                                           PHYSICAL_ADDRESS HighestAcceptableAddress,
+                                           PHYSICAL_ADDRESS BoundaryAddressMultiple, ULONG Protect,
+                                           NODE_REQUIREMENT PreferredNode) {
+    DIRQL_DOOR(MmAllocateContiguousNodeMemory);
+    UNREFERENCED_PARAMETER(PreferredNode);
+    if (!mm::valid_contiguous_protection(Protect)) return nullptr;
+    return mm::allocate_contiguous(
+        NumberOfBytes, mm::constraints_of(LowestAcceptableAddress, HighestAcceptableAddress, BoundaryAddressMultiple));
+}
+
+NTSTATUS NTAPI MmAllocateContiguousMemoryEx(PSIZE_T NumberOfBytes, PHYSICAL_ADDRESS LowestAcceptableAddress,
+                                            PHYSICAL_ADDRESS HighestAcceptableAddress,
+                                            PHYSICAL_ADDRESS BoundaryAddressMultiple, NODE_REQUIREMENT PreferredNode,
+                                            ULONG Protect, PVOID PartitionObject, ULONG Tag, ULONG Flags,
+                                            PVOID* BaseAddress) {
+    DIRQL_DOOR(MmAllocateContiguousMemoryEx);
+    UNREFERENCED_PARAMETER(PreferredNode);
+    UNREFERENCED_PARAMETER(Tag);
+    *BaseAddress = nullptr;
+    if (*NumberOfBytes == 0) return STATUS_INVALID_PARAMETER_1;
+    if (!mm::valid_contiguous_protection(Protect)) return STATUS_INVALID_PAGE_PROTECTION;
+    if (PartitionObject != nullptr) return STATUS_INVALID_PARAMETER_7; // there is the system partition alone
+    if ((Flags & ~ULONG{MM_ALLOCATE_CONTIGUOUS_MEMORY_FAST_ONLY}) != 0) return STATUS_INVALID_PARAMETER_9;
+    void* memory = mm::allocate_contiguous(
+        *NumberOfBytes, mm::constraints_of(LowestAcceptableAddress, HighestAcceptableAddress, BoundaryAddressMultiple));
+    if (memory == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+    *BaseAddress = memory;
+    *NumberOfBytes = ROUND_TO_PAGES(*NumberOfBytes);
+    return STATUS_SUCCESS;
 }
 
 VOID NTAPI MmFreeContiguousMemory(PVOID BaseAddress) {

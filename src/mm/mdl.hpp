@@ -63,6 +63,20 @@ namespace detail {
 // Bug check 0xC4: `code` with the MDL, its flags and the flags in question.
 [[noreturn, gnu::cold]] void bad_mdl(std::uint64_t code, const MDL* mdl, unsigned flags, const char* rule,
                                      const char* document) noexcept;
+// Maps its frames one behind the other. False when the host refuses; some may be mapped then.
+[[nodiscard]] bool map_runs(ke::Slot& slot, const MDL* mdl, std::byte* at, bool writable) noexcept;
+[[nodiscard]] bool is_view(const ke::Slot& slot, const void* address) noexcept;
+// A kernel mapping needs pages that are locked, and none yet; a user mapping may be one of several, also of nonpaged pool.
+void check_map(const MDL* mdl, KPROCESSOR_MODE mode) noexcept;
+void mark_mapped(PMDL mdl, void* address) noexcept;
+void mark_unmapped(PMDL mdl) noexcept;
+// Of a locked MDL the first pages are so no more.
+void unlock_first(PMDL mdl, std::size_t count) noexcept;
+// Bug check 0xDA when an MDL is mapped there by MmMapLockedPagesWithReservedMapping.
+void check_not_reserved(const void* address, const MDL* mdl) noexcept;
+// A mapping in the direct map goes: its memory is as it was before MmProtectMdlSystemAddress.
+void unprotect_mapping(std::byte* base) noexcept;
+
 // Bug check 0xC4: `code` with the IRQL and two parameters.
 [[noreturn, gnu::cold]] void bad_irql(std::uint64_t code, std::uint64_t p3, std::uint64_t p4, const char* rule,
                                       const char* document) noexcept;

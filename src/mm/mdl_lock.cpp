@@ -1,7 +1,7 @@
 // Locking: the pages behind a buffer, found and held.
 //
-// Nothing is ever paged out, so a lock is what an MDL's flags say, and a count per process, which must be zero at its
-// end.
+// A lock is what an MDL's flags say, a count per process, which must be zero at its end, and for paged pool a count a page,
+// while which it stays accessible.
 #include "ke/exports/mm.hpp"
 #include "ke/machine.hpp"
 #include "ke/seh.hpp"
@@ -49,17 +49,76 @@ void check_unlock(const MDL* mdl) noexcept {
     detail::bad_mdl(0x7C, mdl, 0, "the pages of an MDL were unlocked that are not locked", unlock_document);
 }
 
-// Finds the frames, and sees that the pages allow the operation. False when one does not.
+// Finds the frame, and sees that the page allows the operation. False when it does not.
+bool find_frame(std::byte* page, bool write, PFN_NUMBER& frame) noexcept {
+    if (!ke::touch_guarded(page, write)) return false;
+    frame = ke::current_machine().slot->frame_of(page);
+    return frame != ke::no_frame;
+}
+
 bool find_frames(PMDL mdl, bool write) noexcept {
-    const ke::Slot& slot = *ke::current_machine().slot;
     auto* page = static_cast<std::byte*>(mdl->StartVa);
     PFN_NUMBER* frame = frames(mdl);
     for (std::size_t left = page_count(mdl); left != 0; --left, page += ke::page_size, ++frame) {
-        const ke::Pfn found = slot.frame_of(page);
-        if (found == ke::no_frame || !ke::touch_guarded(page, write)) return false;
-        *frame = found;
+        if (!find_frame(page, write, *frame)) return false;
     }
     return true;
+}
+
+// The same of pages that lie anywhere, one an element.
+bool find_frames(PMDL mdl, const FILE_SEGMENT_ELEMENT* segments, KPROCESSOR_MODE mode, bool write) noexcept {
+    for (std::size_t i = 0; i < page_count(mdl); ++i) {
+        auto* page = static_cast<std::byte*>(PAGE_ALIGN(segments[i].Buffer));
+        if (mode != KernelMode && !in_user_range(page, ke::page_size)) return false;
+        if (!find_frame(page, write, frames(mdl)[i])) return false;
+    }
+    return true;
+}
+
+// Paged pool that is locked stays accessible at any IRQL.
+void for_each_pageable(const MDL* mdl, std::size_t count, void (*act)(ke::Machine&, ke::Pfn) noexcept) noexcept {
+    ke::Machine& machine = ke::current_machine();
+    if (machine.pageable.page_count == 0) return;
+    for (std::size_t i = 0; i < count; ++i) act(machine, static_cast<ke::Pfn>(frames(mdl)[i]));
+}
+
+// The frames are found: `owner` is whose pages they are, null for the kernel's own.
+void hold_pages(PMDL mdl, Arena* owner, bool write) noexcept {
+    mdl->Process = owner == nullptr ? nullptr : reinterpret_cast<PKPROCESS>(owner->process);
+    if (owner != nullptr) {
+        owner->locked_pages += page_count(mdl);
+    } else {
+        for_each_pageable(mdl, page_count(mdl), ke::lock_pageable);
+    }
+    mdl->MdlFlags = static_cast<CSHORT>((mdl->MdlFlags & ~MDL_WRITE_OPERATION) | MDL_PAGES_LOCKED |
+                                        (write ? MDL_WRITE_OPERATION : 0));
+}
+
+NTSTATUS lock_selected(PMDL mdl, const FILE_SEGMENT_ELEMENT* segments, KPROCESSOR_MODE mode,
+                       LOCK_OPERATION operation) noexcept {
+    check_lock(mdl, mode);
+    const bool write = operation != IoReadAccess;
+    if (page_count(mdl) == 0 || !find_frames(mdl, segments, mode, write)) return STATUS_ACCESS_VIOLATION;
+    hold_pages(mdl, arena_at(segments[0].Buffer), write);
+    return STATUS_SUCCESS;
+}
+
+// As lock_pages, of a buffer in this process.
+NTSTATUS lock_process_pages(PMDL mdl, const ke::Process& process, KPROCESSOR_MODE mode,
+                            LOCK_OPERATION operation) noexcept {
+    const KIRQL irql = ke::current_processor()->irql;
+    if (irql > DISPATCH_LEVEL)
+        detail::bad_irql(0x71, ke::parameter(mdl), ke::parameter(&process), "pages were locked above DISPATCH_LEVEL",
+                         "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION");
+    const unsigned wrong = static_cast<std::uint16_t>(mdl->MdlFlags) & not_to_be_locked;
+    if (wrong != 0)
+        detail::bad_mdl(0xB1, mdl, wrong,
+                        "the pages of an MDL were locked that is locked, mapped or built from pages that need no lock",
+                        "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION");
+    const void* const buffer = virtual_address(mdl);
+    if (in_user_range(buffer, mdl->ByteCount) && (process.arena == nullptr || !arena_of(process)->holds(buffer)))
+        return STATUS_ACCESS_VIOLATION;
+    return lock_pages(mdl, mode, operation);
 }
 
 } // namespace
@@ -69,26 +128,30 @@ NTSTATUS lock_pages(PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operation) no
     const bool write = operation != IoReadAccess;
     if (mode != KernelMode && !in_user_range(virtual_address(mdl), mdl->ByteCount)) return STATUS_ACCESS_VIOLATION;
     if (!find_frames(mdl, write)) return STATUS_ACCESS_VIOLATION;
-    Arena* arena = arena_at(mdl->StartVa);
-    mdl->Process = arena == nullptr ? nullptr : reinterpret_cast<PKPROCESS>(arena->process);
-    if (arena != nullptr) arena->locked_pages += page_count(mdl);
-    mdl->MdlFlags = static_cast<CSHORT>((mdl->MdlFlags & ~MDL_WRITE_OPERATION) | MDL_PAGES_LOCKED |
-                                        (write ? MDL_WRITE_OPERATION : 0));
+    hold_pages(mdl, arena_at(mdl->StartVa), write);
     return STATUS_SUCCESS;
 }
+
+namespace detail {
+
+void unlock_first(PMDL mdl, std::size_t count) noexcept {
+    if (mdl->Process == nullptr) return for_each_pageable(mdl, count, ke::unlock_pageable);
+    Arena* arena = arena_of(*reinterpret_cast<ke::Process*>(mdl->Process));
+    if (arena == nullptr) return;
+    if (arena->locked_pages < count) {
+        ke::bug_check(PROCESS_HAS_LOCKED_PAGES, 1, ke::parameter(mdl), arena->locked_pages, 0,
+                      {.rule = "a driver unlocked more pages of a process than are locked",
+                       .document = "Bug Check 0x76: PROCESS_HAS_LOCKED_PAGES"});
+    }
+    arena->locked_pages -= count;
+}
+
+} // namespace detail
 
 void unlock_pages(PMDL mdl) noexcept {
     check_unlock(mdl);
     if ((mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) != 0) unmap_pages(mdl->MappedSystemVa, mdl);
-    if (mdl->Process != nullptr) {
-        Arena* arena = arena_of(*reinterpret_cast<ke::Process*>(mdl->Process));
-        if (arena != nullptr && arena->locked_pages < page_count(mdl)) {
-            ke::bug_check(PROCESS_HAS_LOCKED_PAGES, 1, ke::parameter(mdl), arena->locked_pages, 0,
-                          {.rule = "a driver unlocked more pages of a process than are locked",
-                           .document = "Bug Check 0x76: PROCESS_HAS_LOCKED_PAGES"});
-        }
-        if (arena != nullptr) arena->locked_pages -= page_count(mdl);
-    }
+    detail::unlock_first(mdl, page_count(mdl));
     mdl->MdlFlags = static_cast<CSHORT>(mdl->MdlFlags & ~MDL_PAGES_LOCKED);
 }
 
@@ -101,6 +164,21 @@ extern "C" {
 VOID NTAPI MmProbeAndLockPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operation) {
     DIRQL_DOOR(MmProbeAndLockPages);
     const NTSTATUS status = mm::lock_pages(MemoryDescriptorList, AccessMode, Operation);
+    if (!NT_SUCCESS(status)) ke::raise_status(status);
+}
+
+VOID NTAPI MmProbeAndLockSelectedPages(PMDL MemoryDescriptorList, PFILE_SEGMENT_ELEMENT SegmentArray,
+                                       KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operation) {
+    DIRQL_DOOR(MmProbeAndLockSelectedPages);
+    const NTSTATUS status = mm::lock_selected(MemoryDescriptorList, SegmentArray, AccessMode, Operation);
+    if (!NT_SUCCESS(status)) ke::raise_status(status);
+}
+
+VOID NTAPI MmProbeAndLockProcessPages(PMDL MemoryDescriptorList, PEPROCESS Process, KPROCESSOR_MODE AccessMode,
+                                      LOCK_OPERATION Operation) {
+    DIRQL_DOOR(MmProbeAndLockProcessPages);
+    const NTSTATUS status = mm::lock_process_pages(MemoryDescriptorList, *reinterpret_cast<const ke::Process*>(Process),
+                                                   AccessMode, Operation);
     if (!NT_SUCCESS(status)) ke::raise_status(status);
 }
 

@@ -11,6 +11,9 @@
 #include "mm/probe.hpp"
 
 namespace dirql::mm {
+
+using namespace detail;
+
 namespace {
 
 constexpr const char* map_document = "MmMapLockedPagesSpecifyCache function (wdm.h)";
@@ -26,6 +29,10 @@ std::size_t run_length(const MDL* mdl, std::size_t i) noexcept {
     return length;
 }
 
+} // namespace
+
+namespace detail {
+
 bool map_runs(ke::Slot& slot, const MDL* mdl, std::byte* at, bool writable) noexcept {
     for (std::size_t i = 0; i < page_count(mdl);) {
         const std::size_t run = run_length(mdl, i);
@@ -35,45 +42,11 @@ bool map_runs(ke::Slot& slot, const MDL* mdl, std::byte* at, bool writable) noex
     return true;
 }
 
-std::byte* map_view(const MDL* mdl, bool writable) noexcept {
-    if (ke::current_machine().choice.allocation_fails()) return nullptr;
-    ke::Slot& slot = current_slot();
-    std::byte* view = slot.reserve_views(page_count(mdl));
-    if (view == nullptr || map_runs(slot, mdl, view, writable)) return view;
-    slot.release_views(view, page_count(mdl));
-    return nullptr;
+bool is_view(const ke::Slot& slot, const void* address) noexcept {
+    return static_cast<std::size_t>(static_cast<const std::byte*>(address) - slot.system_base() - ke::views_offset) <
+           ke::views_size;
 }
 
-NTSTATUS map_for_kernel(PMDL mdl, bool writable, void*& address) noexcept {
-    const bool direct = writable && run_length(mdl, 0) >= page_count(mdl);
-    std::byte* base =
-        direct ? current_slot().address_of_frame(static_cast<ke::Pfn>(frames(mdl)[0])) : map_view(mdl, writable);
-    if (base == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-    mdl->MappedSystemVa = base + mdl->ByteOffset;
-    mdl->MdlFlags = static_cast<CSHORT>(mdl->MdlFlags | MDL_MAPPED_TO_SYSTEM_VA);
-    if ((mdl->MdlFlags & MDL_PARTIAL) != 0)
-        mdl->MdlFlags = static_cast<CSHORT>(mdl->MdlFlags | MDL_PARTIAL_HAS_BEEN_MAPPED);
-    address = mdl->MappedSystemVa;
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS map_for_process(const MDL* mdl, const MapOptions& options, void*& address) noexcept {
-    Arena* arena = arena_of(*ke::current_thread()->process);
-    const void* at = PAGE_ALIGN(options.requested);
-    if (arena == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-    if (at != nullptr && !arena->holds(at)) return STATUS_CONFLICTING_ADDRESSES;
-    std::byte* view = reserve_view(*arena, page_count(mdl), at);
-    if (view == nullptr) return at != nullptr ? STATUS_CONFLICTING_ADDRESSES : STATUS_INSUFFICIENT_RESOURCES;
-    if (!map_runs(*arena->slot, mdl, view, options.writable)) {
-        release_view(*arena, view);
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    address = view + mdl->ByteOffset;
-    return STATUS_SUCCESS;
-}
-
-// A kernel mapping needs pages that are locked, and none yet; a user mapping may be one of several, also of nonpaged
-// pool.
 void check_map(const MDL* mdl, KPROCESSOR_MODE mode) noexcept {
     const unsigned flags = static_cast<std::uint16_t>(mdl->MdlFlags);
     const unsigned wrong =
@@ -87,6 +60,58 @@ void check_map(const MDL* mdl, KPROCESSOR_MODE mode) noexcept {
         detail::bad_mdl(0xB3, mdl, MDL_PAGES_LOCKED | MDL_PARTIAL, "an MDL was mapped whose pages are not locked",
                         map_document);
     }
+}
+
+void mark_mapped(PMDL mdl, void* address) noexcept {
+    const unsigned partial = (mdl->MdlFlags & MDL_PARTIAL) != 0 ? MDL_PARTIAL_HAS_BEEN_MAPPED : 0;
+    mdl->MappedSystemVa = address;
+    mdl->MdlFlags = static_cast<CSHORT>(mdl->MdlFlags | MDL_MAPPED_TO_SYSTEM_VA | partial);
+}
+
+void mark_unmapped(PMDL mdl) noexcept {
+    mdl->MappedSystemVa = nullptr;
+    mdl->MdlFlags = static_cast<CSHORT>(mdl->MdlFlags & ~(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED));
+}
+
+} // namespace detail
+
+namespace {
+
+std::byte* map_view(const MDL* mdl, bool writable) noexcept {
+    if (ke::current_machine().choice.allocation_fails()) return nullptr;
+    ke::Slot& slot = current_slot();
+    std::byte* view = slot.reserve_views(page_count(mdl));
+    if (view == nullptr || map_runs(slot, mdl, view, writable)) return view;
+    slot.release_views(view, page_count(mdl));
+    return nullptr;
+}
+
+NTSTATUS map_for_kernel(PMDL mdl, bool writable, void*& address) noexcept {
+    if ((mdl->MdlFlags & MDL_IO_SPACE) != 0) return STATUS_INSUFFICIENT_RESOURCES; // nothing answers there
+    // The kernel's own buffer keeps its address to itself: a mapping can be protected.
+    const bool own = mdl->Process == nullptr && mdl->StartVa != nullptr;
+    const bool direct = writable && !own && run_length(mdl, 0) >= page_count(mdl);
+    std::byte* base =
+        direct ? current_slot().address_of_frame(static_cast<ke::Pfn>(frames(mdl)[0])) : map_view(mdl, writable);
+    if (base == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+    mark_mapped(mdl, base + mdl->ByteOffset);
+    address = mdl->MappedSystemVa;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS map_for_process(const MDL* mdl, const MapOptions& options, void*& address) noexcept {
+    Arena* arena = arena_of(*ke::current_thread()->process);
+    const void* at = PAGE_ALIGN(options.requested);
+    if (arena == nullptr || (mdl->MdlFlags & MDL_IO_SPACE) != 0) return STATUS_INSUFFICIENT_RESOURCES;
+    if (at != nullptr && !arena->holds(at)) return STATUS_CONFLICTING_ADDRESSES;
+    std::byte* view = reserve_view(*arena, page_count(mdl), at);
+    if (view == nullptr) return at != nullptr ? STATUS_CONFLICTING_ADDRESSES : STATUS_INSUFFICIENT_RESOURCES;
+    if (!map_runs(*arena->slot, mdl, view, options.writable)) {
+        release_view(*arena, view);
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    address = view + mdl->ByteOffset;
+    return STATUS_SUCCESS;
 }
 
 void check_map_irql(std::uint64_t kernel_code, const MDL* mdl, KPROCESSOR_MODE mode) noexcept {
@@ -132,11 +157,6 @@ void check_unmap(const void* address, PMDL mdl) noexcept {
     }
 }
 
-bool is_view(const ke::Slot& slot, const void* address) noexcept {
-    return static_cast<std::size_t>(static_cast<const std::byte*>(address) - slot.system_base() - ke::views_offset) <
-           ke::views_size;
-}
-
 // What both mapping functions do when they cannot.
 void* map_or_fail(PMDL mdl, const MapOptions& options, bool bug_check_on_failure) {
     void* address = nullptr;
@@ -162,10 +182,15 @@ NTSTATUS map_pages(PMDL mdl, const MapOptions& options, void*& address) noexcept
 void unmap_pages(void* address, PMDL mdl) noexcept {
     if (reinterpret_cast<std::uintptr_t>(address) < user_probe_address()) return unmap_from_process(address, mdl);
     check_unmap(address, mdl);
+    check_not_reserved(address, mdl);
     ke::Slot& slot = current_slot();
-    if (is_view(slot, address)) slot.release_views(static_cast<std::byte*>(PAGE_ALIGN(address)), page_count(mdl));
-    mdl->MdlFlags = static_cast<CSHORT>(mdl->MdlFlags & ~(MDL_MAPPED_TO_SYSTEM_VA | MDL_PARTIAL_HAS_BEEN_MAPPED));
-    mdl->MappedSystemVa = nullptr;
+    auto* base = static_cast<std::byte*>(PAGE_ALIGN(address));
+    if (is_view(slot, address)) {
+        slot.release_views(base, page_count(mdl));
+    } else {
+        unprotect_mapping(base);
+    }
+    mark_unmapped(mdl);
 }
 
 } // namespace dirql::mm

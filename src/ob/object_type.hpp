@@ -36,6 +36,7 @@ enum class TypeIndex : std::uint8_t {
     mutant,
     timer,
     desktop,
+    section,
     test, // for tests of ob itself
     count,
 };

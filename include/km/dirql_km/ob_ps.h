@@ -275,6 +275,7 @@ NTKERNELAPI NTSTATUS NTAPI PsRemoveLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROU
 NTKERNELAPI PEPROCESS NTAPI dirql_initial_system_process(VOID);
 NTKERNELAPI volatile CCHAR *NTAPI dirql_number_processors(VOID);
 
+extern NTKERNELAPI POBJECT_TYPE *MmSectionObjectType;
 extern NTKERNELAPI POBJECT_TYPE *IoFileObjectType;
 extern NTKERNELAPI POBJECT_TYPE *IoDeviceObjectType;
 extern NTKERNELAPI POBJECT_TYPE *IoDriverObjectType;

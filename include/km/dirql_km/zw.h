@@ -6,6 +6,20 @@
 #include <dirql_km/ob_ps.h>
 #include <dirql_km/registry.h>
 
+typedef enum _MEMORY_INFORMATION_CLASS { MemoryBasicInformation = 0 } MEMORY_INFORMATION_CLASS;
+
+typedef struct _MEMORY_BASIC_INFORMATION {
+    PVOID BaseAddress;
+    PVOID AllocationBase;
+    ULONG AllocationProtect;
+    USHORT PartitionId;
+    SIZE_T RegionSize;
+    ULONG State;
+    ULONG Protect;
+    ULONG Type;
+} MEMORY_BASIC_INFORMATION, *PMEMORY_BASIC_INFORMATION;
+DIRQL_ASSERT_SIZE(MEMORY_BASIC_INFORMATION, 0x30);
+
 typedef enum _SECTION_INHERIT { ViewShare = 1, ViewUnmap = 2 } SECTION_INHERIT;
 
 typedef enum _OBJECT_INFORMATION_CLASS {
@@ -246,6 +260,23 @@ NTKERNELAPI NTSTATUS NTAPI ZwMapViewOfSection(HANDLE SectionHandle, HANDLE Proce
 NTKERNELAPI NTSTATUS NTAPI ZwUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress);
 NTKERNELAPI NTSTATUS NTAPI ZwAllocateVirtualMemory(HANDLE ProcessHandle, PPVOID BaseAddress, ULONG_PTR ZeroBits,
                                                    PSIZE_T RegionSize, ULONG AllocationType, ULONG Protect);
+NTKERNELAPI NTSTATUS NTAPI ZwProtectVirtualMemory(HANDLE ProcessHandle, PPVOID BaseAddress, PSIZE_T RegionSize,
+                                                  ULONG NewProtect, PULONG OldProtect);
+NTKERNELAPI NTSTATUS NTAPI ZwQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
+                                                MEMORY_INFORMATION_CLASS MemoryInformationClass,
+                                                PVOID MemoryInformation, SIZE_T MemoryInformationLength,
+                                                PSIZE_T ReturnLength);
+NTKERNELAPI NTSTATUS NTAPI NtCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess,
+                                           POBJECT_ATTRIBUTES ObjectAttributes, PLARGE_INTEGER MaximumSize,
+                                           ULONG SectionPageProtection, ULONG AllocationAttributes, HANDLE FileHandle);
+NTKERNELAPI NTSTATUS NTAPI NtAllocateVirtualMemory(HANDLE ProcessHandle, PPVOID BaseAddress, ULONG_PTR ZeroBits,
+                                                   PSIZE_T RegionSize, ULONG AllocationType, ULONG Protect);
+NTKERNELAPI NTSTATUS NTAPI NtFreeVirtualMemory(HANDLE ProcessHandle, PPVOID BaseAddress, PSIZE_T RegionSize,
+                                               ULONG FreeType);
+NTKERNELAPI NTSTATUS NTAPI NtQueryVirtualMemory(HANDLE ProcessHandle, PVOID BaseAddress,
+                                                MEMORY_INFORMATION_CLASS MemoryInformationClass,
+                                                PVOID MemoryInformation, SIZE_T MemoryInformationLength,
+                                                PSIZE_T ReturnLength);
 NTKERNELAPI NTSTATUS NTAPI ZwFreeVirtualMemory(HANDLE ProcessHandle, PPVOID BaseAddress, PSIZE_T RegionSize,
                                                ULONG FreeType);
 

@@ -1,0 +1,229 @@
+// The system services of sections, and their views in the system's range.
+#include "ke/exports/mm.hpp"
+#include "ke/system_service.hpp"
+#include "mm/section.hpp"
+#include "mm/services.hpp"
+#include "ob/namespace.hpp"
+
+namespace dirql::mm {
+namespace {
+
+// No file supports sections: those of a device never do, and file systems are not here yet.
+NTSTATUS check_no_file(HANDLE handle, KPROCESSOR_MODE mode) noexcept {
+    if (handle == nullptr) return STATUS_SUCCESS;
+    void* body = nullptr;
+    const NTSTATUS status = ob::reference_by_handle(handle, FILE_READ_DATA, nullptr, mode, &body);
+    if (!NT_SUCCESS(status)) return status;
+    const bool file = ob::type_of(body).index == ob::TypeIndex::file;
+    ob::dereference(body);
+    return file ? STATUS_INVALID_FILE_FOR_SECTION : STATUS_OBJECT_TYPE_MISMATCH;
+}
+
+struct NewSection {
+    PLARGE_INTEGER size;
+    ULONG protect;
+    ULONG attributes;
+    HANDLE file;
+};
+
+NTSTATUS create(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, const NewSection& asked) noexcept {
+    const KPROCESSOR_MODE mode = ob::previous_mode();
+    LARGE_INTEGER size{};
+    NTSTATUS status = ob::probe_out(result, mode);
+    if (NT_SUCCESS(status) && asked.size != nullptr) status = ob::copy_in(size, asked.size, mode);
+    if (NT_SUCCESS(status)) status = check_no_file(asked.file, mode);
+    if (NT_SUCCESS(status)) status = check_section(size.QuadPart, asked.protect, asked.attributes);
+    void* body = nullptr;
+    if (NT_SUCCESS(status)) status = ob::create_object(section_type, attributes, mode, sizeof(Section), &body);
+    if (!NT_SUCCESS(status)) return status;
+    status = initialize_section(*static_cast<Section*>(body), size.QuadPart, asked.protect, asked.attributes);
+    if (!NT_SUCCESS(status)) {
+        ob::dereference(body);
+        return status;
+    }
+    HANDLE handle = nullptr;
+    status = ob::insert_object(body, access, &handle);
+    if (!NT_SUCCESS(status)) return status;
+    const NTSTATUS written = ob::copy_out(result, handle, mode);
+    return NT_SUCCESS(written) ? status : written;
+}
+
+// The right to a section that a view of this protection asks for.
+ACCESS_MASK access_for(ULONG protect) noexcept {
+    const ULONG access = protect & ~protection_modifiers;
+    const bool writes = access == PAGE_READWRITE || access == PAGE_EXECUTE_READWRITE;
+    return (writes ? SECTION_MAP_WRITE : SECTION_MAP_READ) | (allows_execute(access) ? SECTION_MAP_EXECUTE : 0);
+}
+
+struct ViewOptions {
+    ULONG_PTR zero_bits;
+    SIZE_T commit;
+    SECTION_INHERIT inherit;
+    ULONG type;
+    ULONG protect;
+};
+
+NTSTATUS check_view(const ViewOptions& options) noexcept {
+    if (options.zero_bits > 21) return STATUS_INVALID_PARAMETER_4;
+    if (options.inherit != ViewShare && options.inherit != ViewUnmap) return STATUS_INVALID_PARAMETER_8;
+    if ((options.type & ~ULONG{MEM_TOP_DOWN | MEM_RESERVE}) != 0) return STATUS_INVALID_PARAMETER_9;
+    return valid_protection(options.protect) && (options.protect & PAGE_GUARD) == 0 ? STATUS_SUCCESS
+                                                                                    : STATUS_INVALID_PAGE_PROTECTION;
+}
+
+NTSTATUS check_extent(const void* base, SIZE_T size) noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(base);
+    if (at >= user_probe_address()) return STATUS_INVALID_PARAMETER_3;
+    return size > user_probe_address() - at ? STATUS_INVALID_PARAMETER_3 : STATUS_SUCCESS;
+}
+
+NTSTATUS map_in(HANDLE section, HANDLE process, const ViewOptions& options, ViewRequest& request, KPROCESSOR_MODE mode,
+                Region*& region) noexcept {
+    ProcessReference reference;
+    NTSTATUS status = reference.open(process, PROCESS_VM_OPERATION, mode);
+    if (!NT_SUCCESS(status)) return status;
+    if (reference.arena() == nullptr) return STATUS_PROCESS_IS_TERMINATING;
+    void* body = nullptr;
+    status = ob::reference_by_handle(section, access_for(options.protect), &section_type, mode, &body);
+    if (!NT_SUCCESS(status)) return status;
+    status = map_view_of(*static_cast<Section*>(body), *reference.arena(), request, region);
+    ob::dereference(body);
+    return status;
+}
+
+NTSTATUS map(HANDLE section, HANDLE process, PVOID* base, PLARGE_INTEGER offset, PSIZE_T size,
+             const ViewOptions& options) noexcept {
+    const KPROCESSOR_MODE mode = ob::previous_mode();
+    PVOID at = nullptr;
+    SIZE_T bytes = 0;
+    LARGE_INTEGER from{};
+    NTSTATUS status = check_view(options);
+    if (NT_SUCCESS(status)) status = ob::probe_out(base, mode);
+    if (NT_SUCCESS(status)) status = ob::probe_out(size, mode);
+    if (NT_SUCCESS(status) && offset != nullptr) status = ob::probe_out(offset, mode);
+    if (NT_SUCCESS(status)) status = ob::copy_in(at, base, mode);
+    if (NT_SUCCESS(status)) status = ob::copy_in(bytes, size, mode);
+    if (NT_SUCCESS(status) && offset != nullptr) status = ob::copy_in(from, offset, mode);
+    if (NT_SUCCESS(status)) status = check_extent(at, bytes);
+    if (!NT_SUCCESS(status)) return status;
+    const std::uint64_t start = static_cast<std::uint64_t>(from.QuadPart) & ~std::uint64_t{granularity - 1};
+    ViewRequest request{at, start, bytes, options.commit, (options.type & MEM_TOP_DOWN) != 0, options.protect};
+    Region* region = nullptr;
+    status = map_in(section, process, options, request, mode, region);
+    if (!NT_SUCCESS(status)) return status;
+    at = region->arena->address_of(region->first);
+    bytes = std::size_t{region->count} * ke::page_size;
+    from.QuadPart = static_cast<LONGLONG>(start);
+    status = ob::copy_out(base, at, mode);
+    if (NT_SUCCESS(status)) status = ob::copy_out(size, bytes, mode);
+    return NT_SUCCESS(status) && offset != nullptr ? ob::copy_out(offset, from, mode) : status;
+}
+
+NTSTATUS unmap(HANDLE process, const void* address) noexcept {
+    const KPROCESSOR_MODE mode = ob::previous_mode();
+    ProcessReference reference;
+    const NTSTATUS status = reference.open(process, PROCESS_VM_OPERATION, mode);
+    if (!NT_SUCCESS(status)) return status;
+    const Arena* arena = reference.arena();
+    if (arena == nullptr || !arena_holds(*arena, address, 1)) return STATUS_NOT_MAPPED_VIEW;
+    Region* region = region_at(*arena, arena->page_of(address));
+    if (region == nullptr || region->section == nullptr) return STATUS_NOT_MAPPED_VIEW;
+    if (!secures_allow(*arena, {region->first, region->count}, 0, mode)) return STATUS_INVALID_PAGE_PROTECTION;
+    release_region(*region);
+    return STATUS_SUCCESS;
+}
+
+} // namespace
+} // namespace dirql::mm
+
+DIRQL_OBJECT_TYPE_EXPORT(MmSectionObjectType, dirql::mm::section_type)
+
+using namespace dirql;
+
+extern "C" {
+
+NTSTATUS NTAPI NtCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                               PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection, ULONG AllocationAttributes,
+                               HANDLE FileHandle) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtCreateSection);
+        return mm::create(SectionHandle, DesiredAccess, ObjectAttributes,
+                          {MaximumSize, SectionPageProtection, AllocationAttributes, FileHandle});
+    });
+}
+
+NTSTATUS NTAPI ZwCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
+                               PLARGE_INTEGER MaximumSize, ULONG SectionPageProtection, ULONG AllocationAttributes,
+                               HANDLE FileHandle) {
+    DIRQL_DOOR(ZwCreateSection);
+    const ke::KernelModeCaller caller;
+    return NtCreateSection(SectionHandle, DesiredAccess, ObjectAttributes, MaximumSize, SectionPageProtection,
+                           AllocationAttributes, FileHandle);
+}
+
+NTSTATUS NTAPI NtOpenSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtOpenSection);
+        return ob::open_service(SectionHandle, DesiredAccess, ObjectAttributes, mm::section_type);
+    });
+}
+
+NTSTATUS NTAPI ZwOpenSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
+    DIRQL_DOOR(ZwOpenSection);
+    const ke::KernelModeCaller caller;
+    return NtOpenSection(SectionHandle, DesiredAccess, ObjectAttributes);
+}
+
+NTSTATUS NTAPI NtMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID* BaseAddress, ULONG_PTR ZeroBits,
+                                  SIZE_T CommitSize, PLARGE_INTEGER SectionOffset, PSIZE_T ViewSize,
+                                  SECTION_INHERIT InheritDisposition, ULONG AllocationType, ULONG Win32Protect) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtMapViewOfSection);
+        return mm::map(SectionHandle, ProcessHandle, BaseAddress, SectionOffset, ViewSize,
+                       {ZeroBits, CommitSize, InheritDisposition, AllocationType, Win32Protect});
+    });
+}
+
+NTSTATUS NTAPI ZwMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID* BaseAddress, ULONG_PTR ZeroBits,
+                                  SIZE_T CommitSize, PLARGE_INTEGER SectionOffset, PSIZE_T ViewSize,
+                                  SECTION_INHERIT InheritDisposition, ULONG AllocationType, ULONG Win32Protect) {
+    DIRQL_DOOR(ZwMapViewOfSection);
+    const ke::KernelModeCaller caller;
+    return NtMapViewOfSection(SectionHandle, ProcessHandle, BaseAddress, ZeroBits, CommitSize, SectionOffset, ViewSize,
+                              InheritDisposition, AllocationType, Win32Protect);
+}
+
+NTSTATUS NTAPI NtUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress) {
+    return ke::system_service([&] {
+        DIRQL_DOOR(NtUnmapViewOfSection);
+        return mm::unmap(ProcessHandle, BaseAddress);
+    });
+}
+
+NTSTATUS NTAPI ZwUnmapViewOfSection(HANDLE ProcessHandle, PVOID BaseAddress) {
+    DIRQL_DOOR(ZwUnmapViewOfSection);
+    const ke::KernelModeCaller caller;
+    return NtUnmapViewOfSection(ProcessHandle, BaseAddress);
+}
+
+NTSTATUS NTAPI MmMapViewInSystemSpace(PVOID Section, PVOID* MappedBase, PSIZE_T ViewSize) {
+    DIRQL_DOOR(MmMapViewInSystemSpace);
+    return mm::map_system_view(*static_cast<mm::Section*>(Section), *MappedBase, *ViewSize);
+}
+
+NTSTATUS NTAPI MmUnmapViewInSystemSpace(PVOID MappedBase) {
+    DIRQL_DOOR(MmUnmapViewInSystemSpace);
+    return mm::unmap_system_view(MappedBase);
+}
+
+// There is one session, and it shares the system's range.
+NTSTATUS NTAPI MmMapViewInSessionSpace(PVOID Section, PVOID* MappedBase, PSIZE_T ViewSize) {
+    DIRQL_DOOR(MmMapViewInSessionSpace);
+    return mm::map_system_view(*static_cast<mm::Section*>(Section), *MappedBase, *ViewSize);
+}
+
+NTSTATUS NTAPI MmUnmapViewInSessionSpace(PVOID MappedBase) {
+    DIRQL_DOOR(MmUnmapViewInSessionSpace);
+    return mm::unmap_system_view(MappedBase);
+}
+}
