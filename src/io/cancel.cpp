@@ -160,6 +160,11 @@ bool has_matching(ke::Thread& thread, Matcher matches, const void* context) noex
     return find_matching(thread, matches, context, false) != nullptr;
 }
 
+void cancel_process_io(ke::Process& process) noexcept {
+    cancel_matching(
+        process, [](PIRP, const void*) { return true; }, nullptr);
+}
+
 void cancel_thread_io(ke::Thread& thread) noexcept {
     cancel_matching(
         thread, [](PIRP, const void*) { return true; }, nullptr);

@@ -23,5 +23,7 @@ bool cancel_matching(ke::Process& process, Matcher matches, const void* context)
 
 // A thread ends: its IRPs are cancelled and waited for. IRQL PASSIVE_LEVEL, on the thread.
 void cancel_thread_io(ke::Thread& thread) noexcept;
+// Of all threads of a process that is to end; nobody waits.
+void cancel_process_io(ke::Process& process) noexcept;
 
 } // namespace dirql::io

@@ -23,7 +23,7 @@ bool initialize(ke::Machine& machine) noexcept {
         if (machine.processors[i]->io == nullptr) return false;
     }
     machine.hooks.calls_unwound = calls_unwound;
-    ps::set_io_rundown(machine, cancel_thread_io);
+    ps::set_io_rundown(machine, cancel_thread_io, cancel_process_io);
     return true;
 }
 

@@ -136,7 +136,7 @@ NTSTATUS NTAPI NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInfor
 
 NTSTATUS NTAPI ZwQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInformationClass, PVOID ObjectInformation,
                              ULONG ObjectInformationLength, PULONG ReturnLength) {
-    DIRQL_DOOR(ZwQueryObject);
+    DIRQL_CALLED(ZwQueryObject);
     const ke::KernelModeCaller caller;
     return NtQueryObject(Handle, ObjectInformationClass, ObjectInformation, ObjectInformationLength, ReturnLength);
 }
@@ -152,7 +152,7 @@ NTSTATUS NTAPI NtSetInformationObject(HANDLE Handle, OBJECT_INFORMATION_CLASS Ob
 
 NTSTATUS NTAPI ZwSetInformationObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInformationClass,
                                       PVOID ObjectInformation, ULONG ObjectInformationLength) {
-    DIRQL_DOOR(ZwSetInformationObject);
+    DIRQL_CALLED(ZwSetInformationObject);
     const ke::KernelModeCaller caller;
     return NtSetInformationObject(Handle, ObjectInformationClass, ObjectInformation, ObjectInformationLength);
 }

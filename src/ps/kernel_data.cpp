@@ -1,5 +1,8 @@
-// Variables of the kernel that are the same in every machine: no debugger, no safe mode. Read-only, so drivers can only read them.
-#include <ntifs.h>
+// Variables of the kernel that drivers read, constant here, so that they can only read them.
+#include "ke/exports/ps.hpp"
+#include "ke/machine.hpp"
+
+using namespace dirql;
 
 namespace {
 
@@ -7,11 +10,27 @@ constexpr ULONG normal_boot = 0;
 constexpr BOOLEAN no = FALSE;
 constexpr BOOLEAN yes = TRUE;
 
+PBOOLEAN readable(bool value) noexcept { return const_cast<PBOOLEAN>(value ? &yes : &no); }
+
 } // namespace
 
 extern "C" {
 
 PULONG InitSafeBootMode = const_cast<PULONG>(&normal_boot);
-PBOOLEAN KdDebuggerEnabled = const_cast<PBOOLEAN>(&no);
-PBOOLEAN KdDebuggerNotPresent = const_cast<PBOOLEAN>(&yes);
+
+// Behind the names KdDebuggerEnabled and KdDebuggerNotPresent: a variable cannot tell machines apart.
+PBOOLEAN NTAPI dirql_debugger_enabled(VOID) {
+    DIRQL_DOOR(dirql_debugger_enabled);
+    return readable(ke::current_machine().options.kernel_debugger);
+}
+
+PBOOLEAN NTAPI dirql_debugger_not_present(VOID) {
+    DIRQL_DOOR(dirql_debugger_not_present);
+    return readable(!ke::current_machine().options.kernel_debugger);
+}
+
+BOOLEAN NTAPI KdRefreshDebuggerNotPresent(VOID) {
+    DIRQL_DOOR(KdRefreshDebuggerNotPresent);
+    return !ke::current_machine().options.kernel_debugger;
+}
 }

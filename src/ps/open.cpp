@@ -79,7 +79,7 @@ NTSTATUS NTAPI NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, P
 
 NTSTATUS NTAPI ZwOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                              PCLIENT_ID ClientId) {
-    DIRQL_DOOR(ZwOpenProcess);
+    DIRQL_CALLED(ZwOpenProcess);
     const ke::KernelModeCaller caller;
     return NtOpenProcess(ProcessHandle, DesiredAccess, ObjectAttributes, ClientId);
 }
@@ -95,7 +95,7 @@ NTSTATUS NTAPI NtOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POB
 
 NTSTATUS NTAPI ZwOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                             PCLIENT_ID ClientId) {
-    DIRQL_DOOR(ZwOpenThread);
+    DIRQL_CALLED(ZwOpenThread);
     const ke::KernelModeCaller caller;
     return NtOpenThread(ThreadHandle, DesiredAccess, ObjectAttributes, ClientId);
 }

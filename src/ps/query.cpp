@@ -179,7 +179,7 @@ NTSTATUS NTAPI NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS 
 NTSTATUS NTAPI ZwQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS ProcessInformationClass,
                                          PVOID ProcessInformation, ULONG ProcessInformationLength,
                                          PULONG ReturnLength) {
-    DIRQL_DOOR(ZwQueryInformationProcess);
+    DIRQL_CALLED(ZwQueryInformationProcess);
     const ke::KernelModeCaller caller;
     return NtQueryInformationProcess(ProcessHandle, ProcessInformationClass, ProcessInformation,
                                      ProcessInformationLength, ReturnLength);
@@ -197,7 +197,7 @@ NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Thr
 
 NTSTATUS NTAPI ZwQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS ThreadInformationClass,
                                         PVOID ThreadInformation, ULONG ThreadInformationLength, PULONG ReturnLength) {
-    DIRQL_DOOR(ZwQueryInformationThread);
+    DIRQL_CALLED(ZwQueryInformationThread);
     const ke::KernelModeCaller caller;
     return NtQueryInformationThread(ThreadHandle, ThreadInformationClass, ThreadInformation, ThreadInformationLength,
                                     ReturnLength);
@@ -214,7 +214,7 @@ NTSTATUS NTAPI NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Threa
 
 NTSTATUS NTAPI ZwSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS ThreadInformationClass,
                                       PVOID ThreadInformation, ULONG ThreadInformationLength) {
-    DIRQL_DOOR(ZwSetInformationThread);
+    DIRQL_CALLED(ZwSetInformationThread);
     const ke::KernelModeCaller caller;
     return NtSetInformationThread(ThreadHandle, ThreadInformationClass, ThreadInformation, ThreadInformationLength);
 }

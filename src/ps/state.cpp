@@ -61,8 +61,9 @@ bool initialize(ke::Machine& machine) noexcept {
     return true;
 }
 
-void set_io_rundown(ke::Machine& machine, void (*rundown)(ke::Thread&)) noexcept {
+void set_io_rundown(ke::Machine& machine, void (*rundown)(ke::Thread&), void (*cancel)(ke::Process&)) noexcept {
     state_of(machine).io_rundown = rundown;
+    state_of(machine).io_cancel = cancel;
 }
 
 } // namespace dirql::ps

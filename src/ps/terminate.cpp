@@ -34,6 +34,7 @@ NTSTATUS terminate(ke::Process& process, NTSTATUS status) noexcept {
         exit_process(process, status);
     } else {
         end_threads(process, status, nullptr);
+        if (auto* cancel = state_of(ke::current_machine()).io_cancel) cancel(process);
     }
     ke::reschedule_if_asked();
     return STATUS_SUCCESS;
@@ -68,7 +69,7 @@ NTSTATUS NTAPI NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus) {
 }
 
 NTSTATUS NTAPI ZwTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus) {
-    DIRQL_DOOR(ZwTerminateProcess);
+    DIRQL_CALLED(ZwTerminateProcess);
     const ke::KernelModeCaller caller;
     return NtTerminateProcess(ProcessHandle, ExitStatus);
 }

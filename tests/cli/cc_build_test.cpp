@@ -223,3 +223,17 @@ TEST_CASE("many sources are compiled side by side into one plug-in") {
     words.push_back("-Wno-implicit-function-declaration");
     CHECK(builds(place, words));
 }
+
+TEST_CASE("--integrity sets the flag in the image") {
+    for (const auto& compiler : compilers()) {
+        const Workplace place;
+        place.write("a.c", std::string("#define VALUE 0\n") + entry);
+        const auto flag = [&] {
+            return cli_test::run(place, {"nm", "-D", "a.so"}).out.find("A dirql_force_integrity");
+        };
+        CHECK(builds(place, {"--compiler", compiler, "a.c"}));
+        CHECK(flag() == std::string::npos);
+        CHECK(builds(place, {"--compiler", compiler, "--integrity", "a.c"}));
+        CHECK(flag() != std::string::npos);
+    }
+}

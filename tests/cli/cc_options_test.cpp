@@ -109,6 +109,8 @@ TEST_CASE("cc's own options") {
     CHECK(options.include_root == "inc");
     CHECK_FALSE(options.preempt);
     CHECK(options.verbose);
+    CHECK_FALSE(options.integrity);
+    CHECK(parse({"--integrity", "a.c"}).value().integrity);
     CHECK(parse({"-oother.so", "a.c"}).value().output == "other.so");
     CHECK(parse({"--help"}).value().help);
 }

@@ -243,3 +243,11 @@ TEST_CASE("a sanitized plug-in registers with the host's sanitizer, or is refuse
     image.run_destructors();
     CHECK_FALSE(is_poisoned(guarded.end));
 }
+
+TEST_CASE("a plug-in has the integrity flag when its linker gave it the symbol, stripped or not") {
+    for (const auto& compiler : compilers()) {
+        CAPTURE(compiler);
+        CHECK(load("integrity_" + compiler)->integrity());
+        CHECK_FALSE(load("counter_" + compiler)->integrity());
+    }
+}

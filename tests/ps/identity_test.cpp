@@ -44,14 +44,14 @@ void sleep_for_ever(void* done) {
     struct AtEnd {
         bool* flag;
         ~AtEnd() { *flag = true; }
-    } at_end{static_cast<bool*>(done)};
-    LARGE_INTEGER hour;
-    hour.QuadPart = -36'000'000'000;
-    HANDLE event = nullptr;
-    NtCreateEvent(&event, EVENT_ALL_ACCESS, nullptr, NotificationEvent, FALSE);
-    NtWaitForSingleObject(event, FALSE, &hour);
-    *static_cast<bool*>(done) = false; // not reached
-    for (;;) NtWaitForSingleObject(event, FALSE, nullptr);
+    };
+    try {
+        const AtEnd at_end{static_cast<bool*>(done)};
+        HANDLE event = nullptr;
+        NtCreateEvent(&event, EVENT_ALL_ACCESS, nullptr, NotificationEvent, FALSE);
+        for (;;) NtWaitForSingleObject(event, FALSE, nullptr);
+    } catch (const ke::Stopped&) {
+    }
 }
 
 } // namespace
@@ -113,7 +113,7 @@ TEST_CASE_METHOD(IdentityFixture, "what a process and a thread are asked") {
         CHECK(PsGetProcessInheritedFromUniqueProcessId(ps::as_eprocess(process)) ==
               PsGetProcessId(PsInitialSystemProcess));
         alignas(8) char buffer[64];
-        CHECK(ZwQueryInformationProcess(handle, ProcessImageFileName, buffer, 47, &needed) ==
+        CHECK(ZwQueryInformationProcess(handle, ProcessImageFileName, buffer, 45, &needed) ==
               STATUS_INFO_LENGTH_MISMATCH);
         CHECK(needed == 16 + 2 * 15);
         REQUIRE(ZwQueryInformationProcess(handle, ProcessImageFileName, buffer, sizeof buffer, &needed) ==
@@ -193,6 +193,11 @@ TEST_CASE_METHOD(IdentityFixture, "what is the same everywhere: versions, no deb
         CHECK(*InitSafeBootMode == 0);
         CHECK_FALSE(KD_DEBUGGER_ENABLED);
         CHECK(KD_DEBUGGER_NOT_PRESENT);
+        CHECK(KdRefreshDebuggerNotPresent());
+        machine().options.kernel_debugger = true;
+        CHECK(KD_DEBUGGER_ENABLED);
+        CHECK_FALSE(KD_DEBUGGER_NOT_PRESENT);
+        CHECK_FALSE(KdRefreshDebuggerNotPresent());
         CHECK(PsGetCurrentProcessSessionId() == PsGetProcessSessionId(PsInitialSystemProcess));
         CHECK(PsGetProcessPeb(PsInitialSystemProcess) == nullptr);
         CHECK(PsGetProcessWow64Process(PsInitialSystemProcess) == nullptr);
@@ -292,6 +297,14 @@ TEST_CASE_METHOD(IdentityFixture, "a terminated process's threads unwind, and it
         CHECK(PsGetProcessExitStatus(ps::as_eprocess(process)) == STATUS_CANCELLED);
         CHECK(PsGetThreadExitStatus(ps::as_ethread(thread)) == STATUS_CANCELLED);
         CHECK(unwound);
+        KAPC_STATE state{};
+        LARGE_INTEGER now;
+        KeQuerySystemTime(&now);
+        KeStackAttachProcess(reinterpret_cast<PKPROCESS>(process), &state);
+        const LONGLONG ended = PsGetProcessExitTime().QuadPart;
+        KeUnstackDetachProcess(&state);
+        CHECK(ended > PsGetProcessCreateTimeQuadPart(ps::as_eprocess(process)));
+        CHECK(ended <= now.QuadPart);
         CHECK(ZwTerminateProcess(handle, STATUS_SUCCESS) == STATUS_PROCESS_IS_TERMINATING);
         CHECK(ZwTerminateProcess(nullptr, STATUS_SUCCESS) == STATUS_SUCCESS); // the others of the own process: none end
         HANDLE system = nullptr;

@@ -195,10 +195,13 @@ TEST_CASE_METHOD(ThreadFixture, "the io rundown runs on the ending thread, at PA
     ran = nullptr;
     level = HIGH_LEVEL;
     ke::Thread* self = nullptr;
-    ps::set_io_rundown(machine(), [](ke::Thread& thread) {
-        if (&thread == ke::current_thread()) ran = &thread;
-        level = KeGetCurrentIrql();
-    });
+    ps::set_io_rundown(
+        machine(),
+        [](ke::Thread& thread) {
+            if (&thread == ke::current_thread()) ran = &thread;
+            level = KeGetCurrentIrql();
+        },
+        nullptr);
     run([&] { self = ke::current_thread(); });
     CHECK(ran == self);
     CHECK(level == PASSIVE_LEVEL);

@@ -32,13 +32,16 @@ NTKERNELAPI VOID NTAPI dirql_paged_code(PCSTR File, ULONG Line);
 /* YieldProcessor: a preemption point, so that spinning on a flag lets others run. */
 NTKERNELAPI VOID NTAPI dirql_yield_processor(VOID);
 
-extern NTKERNELAPI PBOOLEAN KdDebuggerNotPresent;
-extern NTKERNELAPI PBOOLEAN KdDebuggerEnabled;
+/* Each machine has a kernel debugger of its own, or none: KdDebuggerEnabled and KdDebuggerNotPresent are calls. */
+NTKERNELAPI PBOOLEAN NTAPI dirql_debugger_enabled(VOID);
+NTKERNELAPI PBOOLEAN NTAPI dirql_debugger_not_present(VOID);
 
 #ifdef __cplusplus
 }
 #endif
 
+#define KdDebuggerEnabled dirql_debugger_enabled()
+#define KdDebuggerNotPresent dirql_debugger_not_present()
 #define KD_DEBUGGER_ENABLED (*KdDebuggerEnabled)
 #define KD_DEBUGGER_NOT_PRESENT (*KdDebuggerNotPresent)
 
