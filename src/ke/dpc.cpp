@@ -3,11 +3,15 @@
 #include "diag/trace.hpp"
 #include "ke/callout.hpp"
 #include "ke/exports/ke.hpp"
+#include "ke/exports/ke_system.hpp"
+#include "ke/floating_point.hpp"
 #include "ke/irql.hpp"
 #include "ke/machine.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/timer.hpp"
+#include "ke/wait.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace dirql::ke {
@@ -19,7 +23,7 @@ constexpr USHORT targeted = 0x40; // KDPC::Number of a DPC with a target: 0x40 +
 // KDPC::DpcData is the processor whose queue holds the DPC, null when it is in none.
 Processor* queued_on(const KDPC& dpc) noexcept { return static_cast<Processor*>(dpc.DpcData); }
 
-void initialize_dpc(PKDPC dpc, UCHAR type, PKDEFERRED_ROUTINE routine, void* context) noexcept {
+void initialize(PKDPC dpc, UCHAR type, PKDEFERRED_ROUTINE routine, void* context) noexcept {
     dpc->Type = type;
     dpc->Importance = MediumImportance;
     dpc->Number = 0;
@@ -31,9 +35,10 @@ void initialize_dpc(PKDPC dpc, UCHAR type, PKDEFERRED_ROUTINE routine, void* con
 
 // KDPC::DpcListEntry is singly linked as in NT's public layout; the queue's tail is kept in the processor's list head.
 struct DpcQueue {
-    explicit DpcQueue(Processor* p) noexcept
-        : first(reinterpret_cast<SINGLE_LIST_ENTRY**>(&p->dpc_queue.Flink)),
-          last(reinterpret_cast<SINGLE_LIST_ENTRY**>(&p->dpc_queue.Blink)) {}
+    explicit DpcQueue(Processor* p) noexcept : DpcQueue(p->dpc_queue) {}
+    explicit DpcQueue(LIST_ENTRY& list) noexcept
+        : first(reinterpret_cast<SINGLE_LIST_ENTRY**>(&list.Flink)),
+          last(reinterpret_cast<SINGLE_LIST_ENTRY**>(&list.Blink)) {}
     SINGLE_LIST_ENTRY** first;
     SINGLE_LIST_ENTRY** last;
 
@@ -64,18 +69,117 @@ struct DpcQueue {
     }
 };
 
+// What is called. The routine may free the object or queue it again: nothing of it is read after this.
+struct Deferred {
+    explicit Deferred(KDPC& from) noexcept
+        : dpc(&from), routine(from.DeferredRoutine), context(from.DeferredContext), argument1(from.SystemArgument1),
+          argument2(from.SystemArgument2) {
+        from.DpcData = nullptr;
+    }
+    void call(Processor& processor) const noexcept {
+        callout_dpc(processor, routine, dpc, context, argument1, argument2);
+    }
+    PKDPC dpc;
+    PKDEFERRED_ROUTINE routine;
+    void* context;
+    void* argument1;
+    void* argument2;
+};
+
 void run_one_dpc(Processor* processor) noexcept {
-    PKDPC dpc = DpcQueue(processor).pop();
+    const Deferred deferred(*DpcQueue(processor).pop());
     --processor->dpc_depth;
-    // The routine may free or queue the object again: nothing of it is read after this.
-    const PKDEFERRED_ROUTINE routine = dpc->DeferredRoutine;
-    void* const context = dpc->DeferredContext;
-    void* const argument1 = dpc->SystemArgument1;
-    void* const argument2 = dpc->SystemArgument2;
-    dpc->DpcData = nullptr;
-    processor->running_dpc = dpc;
-    callout_dpc(*processor, routine, dpc, context, argument1, argument2);
+    processor->running_dpc = deferred.dpc;
+    deferred.call(*processor);
     processor->running_dpc = nullptr;
+}
+
+// A processor's threaded DPCs.
+struct ThreadedDpcs {
+    LIST_ENTRY queue; // as Processor::dpc_queue
+    KEVENT any;
+    Thread* thread;
+    bool running;
+};
+
+ThreadedDpcs* threaded_on(const Processor& processor) noexcept {
+    auto* threaded = static_cast<ThreadedDpcs*>(processor.threaded_dpcs);
+    return threaded != nullptr && threaded->thread != nullptr ? threaded : nullptr;
+}
+
+void run_threaded_dpcs(void* context) {
+    auto& own = *static_cast<ThreadedDpcs*>(static_cast<Processor*>(context)->threaded_dpcs);
+    for (;;) {
+        wait_for(&own.any);
+        while (own.queue.Flink != nullptr) {
+            const Deferred deferred(*DpcQueue(own.queue).pop());
+            own.running = true;
+            begin_work(current_processor());
+            deferred.call(*current_processor());
+            own.running = false;
+        }
+    }
+}
+
+// Kept to its processor, and above all but real-time threads of its own priority.
+Thread* make_dpc_thread(Machine& machine, Processor& processor) noexcept {
+    if (machine.hooks.make_system_thread == nullptr) return nullptr;
+    const auto routine = reinterpret_cast<PKSTART_ROUTINE>(run_threaded_dpcs);
+    Thread* thread = machine.hooks.make_system_thread(
+        machine, {"Threaded DPCs", machine.system_process, HIGH_PRIORITY, routine, &processor, nullptr});
+    if (thread != nullptr) thread->affinity = std::uint64_t{1} << processor.number;
+    return thread;
+}
+
+// With the first threaded DPC of the machine. Where the IRQL or memory forbids threads, such DPCs run as ordinary ones, as where they
+// are disabled.
+void make_dpc_threads(Machine& machine) noexcept {
+    if (current_processor()->irql > DISPATCH_LEVEL || machine.host_stands_in) return;
+    for (unsigned i = 0; i < machine.processor_count; ++i) {
+        Processor& processor = *machine.processors[i];
+        if (threaded_on(processor) != nullptr) continue;
+        if (processor.threaded_dpcs == nullptr) {
+            auto* own = machine.allocate<ThreadedDpcs>();
+            if (own == nullptr) return;
+            initialize_header(own->any.Header, object_type::event_synchronization, 0, sizeof(KEVENT));
+            processor.threaded_dpcs = own;
+        }
+        static_cast<ThreadedDpcs*>(processor.threaded_dpcs)->thread = make_dpc_thread(machine, processor);
+    }
+}
+
+bool runs_in_thread(const KDPC& dpc, const Processor& target) noexcept {
+    return dpc.Type == threaded_dpc_object && threaded_on(target) != nullptr;
+}
+
+void queue_threaded(KDPC& dpc, Processor& target) noexcept {
+    ThreadedDpcs& own = *threaded_on(target);
+    if (dpc.Importance == HighImportance) {
+        DpcQueue(own.queue).push_front(&dpc);
+    } else {
+        DpcQueue(own.queue).push_back(&dpc);
+    }
+    own.any.Header.SignalState = 1;
+    wake_waiters(own.any.Header, 0);
+}
+
+bool remove_dpc(KDPC& dpc) noexcept {
+    Processor* target = queued_on(dpc);
+    if (target == nullptr) return false;
+    ThreadedDpcs* threaded = threaded_on(*target);
+    if (threaded == nullptr || !DpcQueue(threaded->queue).remove(&dpc)) {
+        if (!DpcQueue(target).remove(&dpc)) return false;
+        --target->dpc_depth;
+    }
+    dpc.DpcData = nullptr;
+    return true;
+}
+
+bool dpcs_left(const Processor& processor) noexcept {
+    if (processor.dpc_queue.Flink != nullptr || processor.in_dpc != 0) return true;
+    const ThreadedDpcs* threaded = threaded_on(processor);
+    return threaded != nullptr && threaded->thread != current_thread() &&
+           (threaded->queue.Flink != nullptr || threaded->running);
 }
 
 void drain(void* data) noexcept {
@@ -100,6 +204,17 @@ bool starts_processing(const KDPC& dpc, const Processor& target, const Processor
 
 } // namespace
 
+void initialize_dpc(KDPC& dpc, PKDEFERRED_ROUTINE routine, void* context) noexcept {
+    initialize(&dpc, dpc_object, routine, context);
+}
+
+bool target_dpc(KDPC& dpc, unsigned processor) noexcept {
+    const Processor* here = current_processor(); // none: host code, before there is a machine
+    if (here != nullptr && processor >= here->machine->processor_count) return false;
+    dpc.Number = static_cast<USHORT>(targeted + processor);
+    return true;
+}
+
 void retire_dpcs(Processor* processor) noexcept {
     if (processor->dpc_queue.Flink == nullptr && processor->machine->next_timer > processor->now) return;
     if (processor->in_dpc != 0) return; // the drain under way goes on with it
@@ -108,11 +223,13 @@ void retire_dpcs(Processor* processor) noexcept {
     begin_work(processor); // all that runs in one go shares one allotment: DPCs that queue each other end, too
     update_horizon(processor);
     Thread& interrupted = *processor->current;
+    const unsigned saves_open = interrupted.saves_open;
     const Side side = std::exchange(interrupted.side, Side::kernel);
     {
         SehChainCut cut;
         call_on_stack(processor->dpc_stack_low, processor->dpc_stack_top, drain, processor);
     }
+    refuse_open_saves(interrupted, saves_open);
     interrupted.side = side;
     processor->in_dpc = 0;
     budget.back_on(processor);
@@ -131,6 +248,11 @@ bool insert_dpc(PKDPC dpc, void* argument1, void* argument2) noexcept {
     dpc->DpcData = target;
     dpc->SystemArgument1 = argument1;
     dpc->SystemArgument2 = argument2;
+    if (runs_in_thread(*dpc, *target)) {
+        queue_threaded(*dpc, *target);
+        update_horizon(here);
+        return true;
+    }
     if (dpc->Importance == HighImportance) {
         DpcQueue(target).push_front(dpc);
     } else {
@@ -150,12 +272,13 @@ extern "C" {
 
 VOID NTAPI KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext) {
     DIRQL_DOOR(KeInitializeDpc);
-    initialize_dpc(Dpc, dpc_object, DeferredRoutine, DeferredContext);
+    initialize_dpc(*Dpc, DeferredRoutine, DeferredContext);
 }
 
 VOID NTAPI KeInitializeThreadedDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID DeferredContext) {
     DIRQL_DOOR(KeInitializeThreadedDpc);
-    initialize_dpc(Dpc, threaded_dpc_object, DeferredRoutine, DeferredContext);
+    initialize(Dpc, threaded_dpc_object, DeferredRoutine, DeferredContext);
+    if (current_processor() != nullptr) make_dpc_threads(current_machine());
 }
 
 BOOLEAN NTAPI KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2) {
@@ -169,11 +292,7 @@ BOOLEAN NTAPI KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemAr
 
 BOOLEAN NTAPI KeRemoveQueueDpc(PRKDPC Dpc) {
     DIRQL_DOOR(KeRemoveQueueDpc);
-    Processor* target = queued_on(*Dpc);
-    if (target == nullptr || !DpcQueue(target).remove(Dpc)) return FALSE;
-    --target->dpc_depth;
-    Dpc->DpcData = nullptr;
-    return TRUE;
+    return remove_dpc(*Dpc);
 }
 
 VOID NTAPI KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance) {
@@ -181,9 +300,38 @@ VOID NTAPI KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance) {
     Dpc->Importance = static_cast<UCHAR>(Importance);
 }
 
+// A number that no processor has changes nothing.
 VOID NTAPI KeSetTargetProcessorDpc(PRKDPC Dpc, CCHAR Number) {
     DIRQL_DOOR(KeSetTargetProcessorDpc);
-    Dpc->Number = static_cast<USHORT>(targeted + Number);
+    target_dpc(*Dpc, static_cast<UCHAR>(Number));
+}
+
+NTSTATUS NTAPI KeSetTargetProcessorDpcEx(PKDPC Dpc, PPROCESSOR_NUMBER ProcNumber) {
+    DIRQL_DOOR(KeSetTargetProcessorDpcEx);
+    const bool valid = ProcNumber->Group == 0 && ProcNumber->Reserved == 0 && target_dpc(*Dpc, ProcNumber->Number);
+    return valid ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
+}
+
+// In clock intervals. One DPC and all that run in one go share one allotment, see begin_work().
+NTSTATUS NTAPI KeQueryDpcWatchdogInformation(PKDPC_WATCHDOG_INFORMATION WatchdogInformation) {
+    DIRQL_DOOR(KeQueryDpcWatchdogInformation);
+    const Processor& processor = *current_processor();
+    if (processor.irql < DISPATCH_LEVEL) return STATUS_UNSUCCESSFUL;
+    const std::uint64_t limit = processor.machine->options.callout_budget;
+    const std::uint64_t used = std::min(limit, processor.now - processor.work_began);
+    const auto most = static_cast<ULONG>(limit / clock_interval_ns);
+    const auto left = static_cast<ULONG>((limit - used) / clock_interval_ns);
+    *WatchdogInformation = {most, left, most, left, 0};
+    return STATUS_SUCCESS;
+}
+
+// When others wait for this processor, or half of the allotment is used up.
+ULONG NTAPI KeShouldYieldProcessor(VOID) {
+    DIRQL_DOOR(KeShouldYieldProcessor);
+    const Processor& processor = *current_processor();
+    return processor.reschedule != Reschedule::none || (processor.pending >> DISPATCH_LEVEL & 1) != 0 ||
+           processor.dpc_queue.Flink != nullptr ||
+           processor.now - processor.work_began >= processor.machine->options.callout_budget / 2;
 }
 
 // Returns when every DPC queued on every processor before the call has run.
@@ -192,7 +340,7 @@ VOID NTAPI KeFlushQueuedDpcs(VOID) {
     Machine& machine = current_machine();
     for (unsigned i = 0; i < machine.processor_count; ++i) {
         Processor* target = machine.processors[i];
-        while (target->dpc_queue.Flink != nullptr || target->in_dpc != 0) {
+        while (dpcs_left(*target)) {
             if (target->dpc_queue.Flink != nullptr) request_interrupt(target, DISPATCH_LEVEL);
             charge(current_processor(), cost::spin);
             yield_to_executor();

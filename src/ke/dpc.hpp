@@ -1,4 +1,5 @@
-// Deferred procedure calls: queued at any IRQL, run at DISPATCH_LEVEL on the processor's own DPC stack, in order.
+// Deferred procedure calls: queued at any IRQL, run at DISPATCH_LEVEL on the processor's own DPC stack, in order. Threaded ones run
+// at PASSIVE_LEVEL in a thread of the processor's, of the highest priority.
 #pragma once
 
 #include "ke/processor.hpp"
@@ -7,6 +8,10 @@ namespace dirql::ke {
 
 // Runs what is queued (and expires timers) until the queue is empty. At DISPATCH_LEVEL.
 void retire_dpcs(Processor* processor) noexcept;
+
+void initialize_dpc(KDPC& dpc, PKDEFERRED_ROUTINE routine, void* context) noexcept;
+// False when there is no such processor.
+bool target_dpc(KDPC& dpc, unsigned processor) noexcept;
 
 // Queues on its target processor; false when it is queued already.
 bool insert_dpc(PKDPC dpc, void* argument1, void* argument2) noexcept;

@@ -2,6 +2,7 @@
 
 #include "diag/trace.hpp"
 #include "ke/apc.hpp"
+#include "ke/broadcast.hpp"
 #include "ke/dpc.hpp"
 #include "ke/exports/ke.hpp"
 #include "ke/scheduler.hpp"
@@ -35,7 +36,10 @@ Processor* deliver_pending(Processor* processor, KIRQL target) noexcept {
     while (pending_above(processor, target)) {
         DIRQL_TRACE_ON(processor, interrupt,
                        .value = static_cast<std::uint64_t>(std::bit_width(processor->pending) - 1));
-        if ((processor->pending >> DISPATCH_LEVEL & 1) != 0 && target < DISPATCH_LEVEL) {
+        if ((processor->pending >> IPI_LEVEL & 1) != 0 && target < IPI_LEVEL) [[unlikely]] {
+            deliver_broadcast(processor);
+            processor = current_processor();
+        } else if ((processor->pending >> DISPATCH_LEVEL & 1) != 0 && target < DISPATCH_LEVEL) {
             processor = deliver_dispatch(processor);
         } else {
             processor->irql = APC_LEVEL;

@@ -85,6 +85,8 @@ Machine* create_machine(Slot& slot, const MachineOptions& options, HostInterface
     machine->number_processors = static_cast<CCHAR>(machine->processor_count);
     InitializeListHead(&machine->timers);
     InitializeListHead(&machine->processes);
+    for (LIST_ENTRY& list : machine->bug_check_callbacks) InitializeListHead(&list);
+    machine->clock_interval = clock_interval_ns / ns_per_tick;
 #ifdef DIRQL_TSAN
     slot.before_power_off(retire_fibers, machine);
 #endif

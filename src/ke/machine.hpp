@@ -95,7 +95,9 @@ struct Machine {
     // What upper layers do at moments that ke decides.
     struct Hooks {
         void (*thread_rundown)(Thread&); // on the ending thread, PASSIVE_LEVEL
-        void (*thread_reaped)(Thread&);  // its stacks are gone; DISPATCH_LEVEL, arbitrary context
+        // A system thread that runs already; null when memory is short. IRQL <= DISPATCH_LEVEL.
+        Thread* (*make_system_thread)(Machine&, const ThreadStart&);
+        void (*thread_reaped)(Thread&); // its stacks are gone; DISPATCH_LEVEL, arbitrary context
         // An exception, or the end of its thread, has left the calls of drivers from one SehState::door_state out to another.
         void (*calls_unwound)(std::uint64_t from, std::uint64_t to);
         // The address of an export of the kernel or the HAL, or null.
@@ -110,10 +112,15 @@ struct Machine {
     Process* system_process;
 
     Stop stop;
-    bool host_stands_in;      // the host's own code stands on processor 0, between runs: no flow to switch to
-    void* host_landing;       // where a bug check in such code, or in the executor's, comes back to: see on_host_flow()
-    bool stopping;            // a stop is recorded; no driver code runs any more
-    diag::Recorder* recorder; // null: tracing is off
+    bool host_stands_in; // the host's own code stands on processor 0, between runs: no flow to switch to
+    void* host_landing;  // where a bug check in such code, or in the executor's, comes back to: see on_host_flow()
+    LIST_ENTRY bug_check_callbacks[2]; // KBUGCHECK_CALLBACK_RECORDs, KBUGCHECK_REASON_CALLBACK_RECORDs
+    std::uint32_t clock_requests;      // drivers that want a shorter clock interval than the default
+    std::uint32_t clock_interval;      // 100 ns
+    const void* call_dpc_owner;        // KeGenericCallDpc under way: one at a time
+    const void* broadcast_owner;       // KeIpiGenericCall under way: one at a time
+    bool stopping;                     // a stop is recorded; no driver code runs any more
+    diag::Recorder* recorder;          // null: tracing is off
     void* layers[static_cast<unsigned>(Layer::count)];
 
     Pageable pageable;

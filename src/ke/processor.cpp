@@ -2,6 +2,7 @@
 
 #include "ke/clock.hpp"
 #include "ke/exports/ke.hpp"
+#include "ke/exports/ke_system.hpp"
 #include "ke/exports/ps.hpp"
 #include "ke/host_section.hpp"
 #include "ke/irql.hpp"
@@ -99,6 +100,19 @@ ULONGLONG NTAPI KeQueryInterruptTime(VOID) {
 
 ULONGLONG NTAPI KeQueryInterruptTimePrecise(PULONG64 QpcTimeStamp) {
     DIRQL_DOOR(KeQueryInterruptTimePrecise);
+    const std::uint64_t now = interrupt_time(current_machine());
+    *QpcTimeStamp = now;
+    return now;
+}
+
+// The machine never sleeps: nothing is to be left out.
+ULONGLONG NTAPI KeQueryUnbiasedInterruptTime(VOID) {
+    DIRQL_DOOR(KeQueryUnbiasedInterruptTime);
+    return interrupt_time(current_machine());
+}
+
+ULONG64 NTAPI KeQueryUnbiasedInterruptTimePrecise(PULONG64 QpcTimeStamp) {
+    DIRQL_DOOR(KeQueryUnbiasedInterruptTimePrecise);
     const std::uint64_t now = interrupt_time(current_machine());
     *QpcTimeStamp = now;
     return now;

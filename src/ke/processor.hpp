@@ -61,6 +61,9 @@ struct Processor {
     std::uint8_t waiting_for_lock; // spins: nothing to gain from running it before the others
     std::uint8_t gave_way;         // on an explorer's word: another goes on first
 
+    void* threaded_dpcs; // dpc.cpp: threaded DPCs and the thread that runs them
+    void* broadcast;     // ipi.cpp: what IPI_LEVEL is requested for
+
     // Per-processor state of upper layers (I/O lookaside lists).
     void* io;
 };

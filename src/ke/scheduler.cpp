@@ -260,6 +260,7 @@ void yield_to_executor() noexcept {
 [[noreturn]] void idle_loop(void* data) {
     auto* processor = static_cast<Processor*>(data);
     for (;;) {
+        lower_irql(processor, DISPATCH_LEVEL); // interrupts first
         processor->pending &= ~(1u << DISPATCH_LEVEL);
         retire_dpcs(processor);
         if (best_ready_priority(*processor) >= 0) {
@@ -299,7 +300,7 @@ void preempt(Processor* processor) noexcept {
     processor = current_processor();
     if (interleave == Interleave::processor) processor->gave_way = 1;
     const bool others_turn = interleave == Interleave::processor || (turn_over && !machine.exploring);
-    if (others_turn && others_have_work(*processor)) yield_to_executor();
+    if (others_turn && !machine.stopping && others_have_work(*processor)) yield_to_executor();
     processor = current_processor();
     update_horizon(processor);
 }

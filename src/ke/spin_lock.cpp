@@ -16,19 +16,34 @@ constexpr const char* document = "KeAcquireSpinLock macro (wdm.h)";
 
 KSPIN_LOCK mark_of(const Processor* processor) noexcept { return processor->number + 1; }
 
-[[noreturn]] void not_owned(PKSPIN_LOCK lock) noexcept {
+bool try_take(PKSPIN_LOCK lock, KSPIN_LOCK mark) noexcept {
+    KSPIN_LOCK free = 0;
+    return std::atomic_ref<KSPIN_LOCK>(*lock).compare_exchange_strong(free, mark, std::memory_order_acquire);
+}
+
+void spin(PKSPIN_LOCK lock, KSPIN_LOCK mark) noexcept {
+    if (*lock == mark) spin_lock_already_owned(lock);
+    Thread& thread = *current_processor()->current; // the flow is its, or a DPC's on top of it
+    thread.awaited_lock = lock;
+    do {
+        spin_once();
+    } while (!try_take(lock, mark));
+    thread.awaited_lock = nullptr;
+}
+
+} // namespace
+
+void spin_lock_not_owned(const void* lock) noexcept {
     bug_check(SPIN_LOCK_NOT_OWNED, parameter(lock), 0, 0, 0,
               {.rule = "a spin lock was released that this processor does not hold", .document = document});
 }
 
-void remember(Processor* processor, PKSPIN_LOCK lock) noexcept {
-    HeldLocks& held = processor->held;
-    if (held.count < HeldLocks::capacity) held.lock[held.count] = lock;
-    ++held.count;
+void spin_lock_already_owned(const void* lock) noexcept {
+    bug_check(SPIN_LOCK_ALREADY_OWNED, parameter(lock), 0, 0, 0,
+              {.rule = "a spin lock was acquired twice by one processor: it would spin forever", .document = document});
 }
 
-// Usually the last one acquired.
-void forget(Processor* processor, PKSPIN_LOCK lock) noexcept {
+void forget_lock(Processor* processor, const void* lock) noexcept {
     HeldLocks& held = processor->held;
     if (held.count == 0) return;
     if (--held.count >= HeldLocks::capacity || held.lock[held.count] == lock) return;
@@ -39,44 +54,44 @@ void forget(Processor* processor, PKSPIN_LOCK lock) noexcept {
     }
 }
 
-bool try_take(PKSPIN_LOCK lock, KSPIN_LOCK mark) noexcept {
-    KSPIN_LOCK free = 0;
-    return std::atomic_ref<KSPIN_LOCK>(*lock).compare_exchange_strong(free, mark, std::memory_order_acquire);
-}
-
-void spin(PKSPIN_LOCK lock, KSPIN_LOCK mark) noexcept {
-    if (*lock == mark) {
-        bug_check(
-            SPIN_LOCK_ALREADY_OWNED, parameter(lock), 0, 0, 0,
-            {.rule = "a spin lock was acquired twice by one processor: it would spin forever", .document = document});
+bool may_hold_lock(const Processor& processor, const void* lock) noexcept {
+    const HeldLocks& held = processor.held;
+    if (held.count > HeldLocks::capacity) return true;
+    for (unsigned i = 0; i < held.count; ++i) {
+        if (held.lock[i] == lock) return true;
     }
-    Thread& thread = *current_processor()->current; // the flow is its, or a DPC's on top of it
-    thread.awaited_lock = lock;
-    do {
-        Processor* processor = current_processor();
-        charge(processor, cost::spin);
-        processor = current_processor();
-        processor->waiting_for_lock = 1;
-        yield_to_executor();
-    } while (!try_take(lock, mark));
-    thread.awaited_lock = nullptr;
+    return false;
 }
 
-} // namespace
+Processor* spin_once() noexcept {
+    charge(current_processor(), cost::spin);
+    current_processor()->waiting_for_lock = 1;
+    yield_to_executor();
+    return current_processor();
+}
+
+void lower_after_release(KIRQL level, const char* rule, const char* rule_document) noexcept {
+    Processor* processor = current_processor();
+    if (level > processor->irql) [[unlikely]] {
+        bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x31, processor->irql, level, 0,
+                  {.rule = rule, .document = rule_document});
+    }
+    lower_irql(processor, level);
+}
 
 void acquire_spin_lock(PKSPIN_LOCK lock) noexcept {
     Processor* processor = current_processor();
     const KSPIN_LOCK mark = mark_of(processor); // at DISPATCH_LEVEL the flow stays on its processor
     if (!try_take(lock, mark)) [[unlikely]]
         spin(lock, mark);
-    remember(processor, lock);
+    remember_lock(processor, lock);
 }
 
 void release_spin_lock(PKSPIN_LOCK lock) noexcept {
     Processor* processor = current_processor();
     if (*lock != mark_of(processor)) [[unlikely]]
-        not_owned(lock);
-    forget(processor, lock);
+        spin_lock_not_owned(lock);
+    forget_lock(processor, lock);
     std::atomic_ref<KSPIN_LOCK>(*lock).store(0, std::memory_order_release);
 }
 
@@ -138,7 +153,7 @@ BOOLEAN NTAPI KeTryToAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) {
     DIRQL_DOOR(KeTryToAcquireSpinLockAtDpcLevel);
     Processor* processor = current_processor();
     if (!try_take(SpinLock, mark_of(processor))) return FALSE;
-    remember(processor, SpinLock);
+    remember_lock(processor, SpinLock);
     return TRUE;
 }
 

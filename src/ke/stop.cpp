@@ -1,6 +1,7 @@
 #include "ke/stop.hpp"
 
 #include "diag/trace.hpp"
+#include "ke/bug_check_callback.hpp"
 #include "ke/clock.hpp"
 #include "ke/exports/ke.hpp"
 #include "ke/irql_rules.hpp"
@@ -29,6 +30,7 @@ struct StackBounds {
 bool on_a_stack(const Processor& processor, std::uint64_t address) noexcept {
     const Thread& thread = *processor.current;
     const StackBounds stacks[] = {{thread.kernel_stack_low, thread.kernel_stack_top},
+                                  {thread.first_stack_low, thread.first_stack_top},
                                   {processor.dpc_stack_low, processor.dpc_stack_top},
                                   {processor.trap_stack_low, processor.trap_stack_top}};
     for (const StackBounds& stack : stacks) {
@@ -102,6 +104,7 @@ void bug_check(std::uint32_t code, std::uint64_t p1, std::uint64_t p2, std::uint
     }
     const std::uint64_t parameters[] = {p1, p2, p3, p4};
     for (unsigned i = 0; i < 4; ++i) stop.parameters[i] = reported_address(*processor->machine, stop, parameters[i]);
+    if (!host_flow) run_bug_check_callbacks(*processor);
     leave_machine();
 }
 

@@ -4,6 +4,7 @@
 #include "ke/apc.hpp"
 #include "ke/callout.hpp"
 #include "ke/clock.hpp"
+#include "ke/floating_point.hpp"
 #include "ke/irql.hpp"
 #include "ke/stop.hpp"
 
@@ -21,6 +22,7 @@ bool is_nt_service(const char* name) noexcept { return name[0] == 'N' && name[1]
 // User APCs are delivered on the user stack, where their C++ frames can unwind: the door comes back as after a stop, see come_back().
 [[noreturn, gnu::cold, gnu::noinline]] void return_held(const Processor& processor, Thread& thread) noexcept {
     if (processor.irql != PASSIVE_LEVEL || apcs_disabled(thread)) service_violation(processor);
+    refuse_open_saves(thread);
     abandon_service(thread);
 }
 
@@ -46,6 +48,7 @@ DIRQL_CALLS_ANY_ROUTINE bool deliver_user_apcs() {
 // One word, see holds_return().
 static_assert(offsetof(Thread, special_apc_disable) == offsetof(Thread, kernel_apc_disable) + 2 &&
               offsetof(Thread, user_apc_pending) == offsetof(Thread, kernel_apc_disable) + 4 &&
+              offsetof(Thread, saves_open) == offsetof(Thread, kernel_apc_disable) + 6 &&
               offsetof(Thread, side) == offsetof(Thread, kernel_apc_disable) + 8);
 
 void run_service(Thread& thread, ServiceCall& call) noexcept {

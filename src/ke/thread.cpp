@@ -4,11 +4,13 @@
 #include "ke/apc.hpp"
 #include "ke/callout.hpp"
 #include "ke/clock.hpp"
+#include "ke/floating_point.hpp"
 #include "ke/irql.hpp"
 #include "ke/mutant.hpp"
 #include "ke/queue.hpp"
 #include "ke/sanitizer.hpp"
 #include "ke/scheduler.hpp"
+#include "ke/stack_expansion.hpp"
 #include "ke/system_service.hpp"
 #include "ke/trap.hpp"
 #include "ke/wait.hpp"
@@ -128,6 +130,8 @@ void exit_current_thread(NTSTATUS status) noexcept {
     Thread& self = *current_thread();
     self.exit_status = status;
     refuse_held_mutexes(self);
+    refuse_open_saves(self);
+    refuse_expanded_stack(self);
     calls_unwound(std::exchange(self.seh.door_state, 0), 0);
     if (auto rundown = current_machine().hooks.thread_rundown) rundown(self);
     leave_queue(self);

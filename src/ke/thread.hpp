@@ -37,15 +37,25 @@ struct ThreadIo {
     bool hard_errors_disabled;
 };
 
+// What KeSaveFloatingPointState keeps until the state is restored: x87 and SSE control, and what the rules are checked by.
+struct FloatingPointSave {
+    const void* place; // the caller's KFLOATING_SAVE or XSTATE_SAVE
+    std::uint32_t mxcsr;
+    std::uint16_t control;
+    KIRQL irql;
+};
+inline constexpr unsigned most_floating_point_saves = 8;
+
 struct Thread {
     DISPATCHER_HEADER header; // signalled when the thread has ended
 
-    // Hot: what a system service and the completion of its IRP touch. The first three are one word: see holds_return().
+    // Hot: what a system service and the completion of its IRP touch. The first five are one word: see holds_return().
     std::int16_t kernel_apc_disable;  // critical regions, as a negative count like NT's
     std::int16_t special_apc_disable; // guarded regions
     std::uint8_t user_apc_pending;    // user APCs are delivered before the thread goes on in user mode
     std::uint8_t terminating;         // it is to end: no service comes back to its code
-    std::uint8_t unused[2];
+    std::uint8_t saves_open;          // floating-point states that the kernel side has saved and not restored
+    std::uint8_t unused[1];
     Side side;
     KPROCESSOR_MODE previous_mode;
     ThreadState state;
@@ -78,12 +88,13 @@ struct Thread {
     std::uint8_t wait_timer_used;
     std::uint64_t wait_since; // virtual time, ns; of the wait under way, whatever APCs have come between
     PKSPIN_LOCK awaited_lock; // it spins for this one
-    void* floating_point;     // states that are saved and not restored yet, see floating_point.cpp
-    std::byte* stack_low;     // of the stack that its kernel side runs on where that is an expanded one, else null
-    std::byte* stack_top;
-    PKQUEUE queue;            // the one whose entries it works on, see queue.hpp
-    LIST_ENTRY queue_entry;   // KQUEUE::ThreadListHead
-    PLIST_ENTRY queue_item;   // what its wait for the queue got
+    FloatingPointSave
+        floating_point[most_floating_point_saves]; // states saved and not restored yet: saves_open of them
+    std::byte* first_stack_low; // its own, while its kernel side runs on an expanded one: see stack_expansion.cpp
+    std::byte* first_stack_top;
+    PKQUEUE queue;          // the one whose entries it works on, see queue.hpp
+    LIST_ENTRY queue_entry; // KQUEUE::ThreadListHead
+    PLIST_ENTRY queue_item; // what its wait for the queue got
 
     // Scheduling.
     LIST_ENTRY ready_entry; // Processor::ready
@@ -112,8 +123,8 @@ struct Thread {
     SehState user_seh; // of the user side: no handler of one side catches for the other
 };
 
-// Is there a reason why a system service must not simply return: a region that is still entered, a user APC to deliver, the end of
-// the thread?
+// Is there a reason why a system service must not simply return: a region that is still entered, a floating-point state that was not
+// restored, a user APC to deliver, the end of the thread?
 [[nodiscard]] inline bool holds_return(const Thread& thread) noexcept {
     std::uint64_t all;
     std::memcpy(&all, &thread.kernel_apc_disable, sizeof all);

@@ -4,6 +4,7 @@
 #include "ke/clock.hpp"
 #include "ke/dpc.hpp"
 #include "ke/exports/ke.hpp"
+#include "ke/exports/ke_system.hpp"
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/stop.hpp"
@@ -47,20 +48,6 @@ void expire(Machine& machine, KTIMER& timer) noexcept {
     if (dpc == nullptr) return;
     const std::uint64_t system_time = static_cast<std::uint64_t>(boot_system_time) + interrupt_time(machine);
     insert_dpc(dpc, reinterpret_cast<void*>(system_time & 0xFFFF'FFFF), reinterpret_cast<void*>(system_time >> 32));
-}
-
-bool set_timer(KTIMER& timer, const LARGE_INTEGER& due, LONG period, PKDPC dpc) noexcept {
-    const bool was_set = remove_timer(timer);
-    timer.Dpc = dpc;
-    timer.Period = static_cast<ULONG>(period);
-    timer.Header.SignalState = 0;
-    insert_timer(timer, due);
-    if (due_ns(timer) <= current_machine().time()) { // a time that has come expires now, at any IRQL
-        remove_timer(timer);
-        timer.DueTime.QuadPart = interrupt_time(current_machine());
-        expire(current_machine(), timer);
-    }
-    return was_set;
 }
 
 // A garbage header may look inserted: the list tells.
@@ -108,6 +95,20 @@ bool remove_timer(KTIMER& timer) noexcept {
     return true;
 }
 
+bool set_timer(KTIMER& timer, const LARGE_INTEGER& due, LONG period, PKDPC dpc) noexcept {
+    const bool was_set = remove_timer(timer);
+    timer.Dpc = dpc;
+    timer.Period = static_cast<ULONG>(period);
+    timer.Header.SignalState = 0;
+    insert_timer(timer, due);
+    if (due_ns(timer) <= current_machine().time()) { // a time that has come expires now, at any IRQL
+        remove_timer(timer);
+        timer.DueTime.QuadPart = interrupt_time(current_machine());
+        expire(current_machine(), timer);
+    }
+    return was_set;
+}
+
 void expire_timers(Processor* processor) noexcept {
     Machine& machine = *processor->machine;
     while (machine.next_timer <= processor->now) {
@@ -151,6 +152,16 @@ BOOLEAN NTAPI KeSetTimerEx(PKTIMER Timer, LARGE_INTEGER DueTime, LONG Period, PK
 BOOLEAN NTAPI KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc) {
     DIRQL_CALLED(KeSetTimer);
     return KeSetTimerEx(Timer, DueTime, 0, Dpc);
+}
+
+// Any time of expiration within the tolerance will do: the due time is one.
+BOOLEAN NTAPI KeSetCoalescableTimer(PKTIMER Timer, LARGE_INTEGER DueTime, ULONG Period, ULONG TolerableDelay,
+                                    PKDPC Dpc) {
+    DIRQL_DOOR(KeSetCoalescableTimer);
+    UNREFERENCED_PARAMETER(TolerableDelay);
+    const bool was_set = set_timer(*Timer, DueTime, static_cast<LONG>(Period), Dpc);
+    reschedule_if_asked();
+    return was_set;
 }
 
 // A DPC that the expiration has queued already stays queued, as on Windows.

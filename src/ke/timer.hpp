@@ -12,6 +12,8 @@ namespace dirql::ke {
 
 // The timer is not in the list. IRQL <= DISPATCH_LEVEL.
 void insert_timer(KTIMER& timer, const LARGE_INTEGER& due) noexcept;
+// What KeSetTimerEx does, without the reschedule: a due time that has come expires now. True when the timer was set already.
+bool set_timer(KTIMER& timer, const LARGE_INTEGER& due, LONG period_ms, PKDPC dpc) noexcept;
 // False when it was not in the list.
 bool remove_timer(KTIMER& timer) noexcept;
 

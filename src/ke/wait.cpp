@@ -183,6 +183,7 @@ NTSTATUS wait(WaitRequest request) {
     }
     const KIRQL level = level_of_caller();
     thread.wait_next = 0;
+    thread.wait_irql = level;
     thread.wait_since = current_processor()->now;
     if (mutant_exhausted(request, thread)) {
         lower_irql(current_processor(), level);
@@ -200,7 +201,6 @@ NTSTATUS wait(WaitRequest request) {
                 request_interrupt(current_processor(), APC_LEVEL);
                 status = STATUS_KERNEL_APC;
             } else {
-                thread.wait_irql = level;
                 status = block(request, thread);
             }
         }

@@ -1,4 +1,5 @@
 // Priorities and affinity of threads.
+#include "ke/exports/ke_system.hpp"
 #include "ke/exports/ps.hpp"
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"
@@ -45,12 +46,14 @@ void leave_processor(ke::Thread& self) noexcept {
     ke::lower_irql(ke::current_processor(), level);
 }
 
+bool valid_affinity(KAFFINITY affinity) noexcept { return affinity != 0 && (affinity & ~active_processors()) == 0; }
+
 // The thread's system affinity before, 0 when it ran under its own.
 KAFFINITY set_system_affinity(KAFFINITY affinity) noexcept {
     ke::Thread& self = *ke::current_thread();
     ThreadObject& object = object_of(self);
     const KAFFINITY before = object.has_system_affinity ? self.affinity : 0;
-    if ((affinity & ~active_processors()) != 0 || affinity == 0) return before;
+    if (!valid_affinity(affinity)) return before;
     if (!std::exchange(object.has_system_affinity, true)) object.user_affinity = self.affinity;
     self.affinity = affinity;
     leave_processor(self);
@@ -105,6 +108,22 @@ VOID NTAPI KeSetSystemAffinityThread(KAFFINITY Affinity) {
 KAFFINITY NTAPI KeSetSystemAffinityThreadEx(KAFFINITY Affinity) {
     DIRQL_DOOR(KeSetSystemAffinityThreadEx);
     return ps::set_system_affinity(Affinity);
+}
+
+// There is one group. What is not in it changes nothing.
+VOID NTAPI KeSetSystemGroupAffinityThread(PGROUP_AFFINITY Affinity, PGROUP_AFFINITY PreviousAffinity) {
+    DIRQL_DOOR(KeSetSystemGroupAffinityThread);
+    const bool valid = Affinity->Group == 0 && ps::valid_affinity(Affinity->Mask);
+    const KAFFINITY before = valid ? ps::set_system_affinity(Affinity->Mask) : 0;
+    if (PreviousAffinity != nullptr) *PreviousAffinity = {before, 0, {}};
+}
+
+// No mask: the thread's own affinity again. Else a system affinity that was in force before.
+VOID NTAPI KeRevertToUserGroupAffinityThread(PGROUP_AFFINITY PreviousAffinity) {
+    DIRQL_DOOR(KeRevertToUserGroupAffinityThread);
+    const bool valid =
+        PreviousAffinity->Group == 0 && (PreviousAffinity->Mask == 0 || ps::valid_affinity(PreviousAffinity->Mask));
+    if (valid) ps::revert_affinity(PreviousAffinity->Mask);
 }
 
 VOID NTAPI KeRevertToUserAffinityThread(VOID) {

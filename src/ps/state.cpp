@@ -5,6 +5,7 @@
 #include "ke/clock.hpp"
 #include "ob/object.hpp"
 #include "ob/state.hpp"
+#include "ps/make_thread.hpp"
 
 namespace dirql::ps {
 namespace {
@@ -57,6 +58,11 @@ bool initialize(ke::Machine& machine) noexcept {
     if (!make_system_process(machine)) return false;
     machine.hooks.thread_rundown = run_down_thread;
     machine.hooks.thread_reaped = thread_reaped;
+    machine.hooks.make_system_thread = [](ke::Machine& owner, const ke::ThreadStart& start) {
+        ke::Thread* thread = make_thread(owner, nullptr, start);
+        if (thread != nullptr) launch_thread(*thread);
+        return thread;
+    };
     ex::state_of(machine).work.make_thread = make_worker_thread;
     return true;
 }

@@ -139,3 +139,46 @@ TEST_CASE("a mutant of an application is abandoned by a thread that ends", "[ke]
                                    other.release();
                                }}));
 }
+
+TEST_CASE("a mutex is released at the class of IRQL that it was acquired at", "[ke][mutex]") {
+    KernelFixture kernel;
+    check_finished(kernel.run([] {
+        static KMUTEX mutex;
+        KeInitializeMutex(&mutex, 0);
+        CHECK(wait(&mutex) == STATUS_SUCCESS);
+        KIRQL old;
+        KeRaiseIrql(DISPATCH_LEVEL, &old);
+        CHECK(dirql::test::status_raised_by([] { KeReleaseMutex(&mutex, FALSE); }) == STATUS_MUTANT_NOT_OWNED);
+        KeLowerIrql(old);
+        CHECK(KeReleaseMutex(&mutex, FALSE) == 0);
+        KeRaiseIrql(DISPATCH_LEVEL, &old);
+        CHECK(test_object(&mutex) == STATUS_SUCCESS);
+        KeLowerIrql(old);
+        CHECK(dirql::test::status_raised_by([] { KeReleaseMutex(&mutex, FALSE); }) == STATUS_MUTANT_NOT_OWNED);
+        KeRaiseIrql(DISPATCH_LEVEL, &old);
+        CHECK(KeReleaseMutex(&mutex, FALSE) == 0);
+        KeLowerIrql(old);
+        CHECK(KeReadStateMutex(&mutex) == 1);
+    }));
+}
+
+TEST_CASE("mutants disable no APCs, may be owned from the start, and be abandoned", "[ke][mutex]") {
+    KernelFixture kernel;
+    check_finished(kernel.run([] {
+        KMUTANT mutant;
+        KeInitializeMutant(&mutant, TRUE);
+        CHECK_FALSE(KeAreApcsDisabled());
+        CHECK(KeReadStateMutant(&mutant) == 0);
+        CHECK(wait(&mutant) == STATUS_SUCCESS);
+        CHECK(KeReadStateMutant(&mutant) == -1);
+        CHECK(KeReleaseMutant(&mutant, 0, FALSE, FALSE) == -1);
+        CHECK(KeReleaseMutant(&mutant, 0, FALSE, FALSE) == 0);
+        CHECK(KeReadStateMutant(&mutant) == 1);
+        CHECK(wait(&mutant) == STATUS_SUCCESS);
+        CHECK(KeReleaseMutant(&mutant, 0, TRUE, FALSE) == 0);
+        CHECK(wait(&mutant) == STATUS_ABANDONED);
+        CHECK(KeReleaseMutant(&mutant, 0, FALSE, FALSE) == 0);
+        KeInitializeMutant(&mutant, FALSE);
+        CHECK(KeReadStateMutant(&mutant) == 1);
+    }));
+}

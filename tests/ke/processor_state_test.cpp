@@ -1,0 +1,415 @@
+// Floating point, stacks, bug-check callbacks, groups of processors, routines that run on all of them.
+#include "machines.hpp"
+
+#include <cstring>
+
+using namespace ke_test;
+
+extern "C" {
+NTSTATUS NTAPI KeExpandKernelStackAndCalloutEx(PEXPAND_STACK_CALLOUT, PVOID, SIZE_T, BOOLEAN, PVOID);
+VOID NTAPI KeGenericCallDpc(PKDEFERRED_ROUTINE, PVOID);
+VOID NTAPI KeSignalCallDpcDone(PVOID);
+LOGICAL NTAPI KeSignalCallDpcSynchronize(PVOID);
+}
+
+namespace {
+
+ke::Stop run_alone(const std::function<void()>& body) {
+    KernelFixture kernel;
+    return kernel.run(body);
+}
+
+std::uint32_t mxcsr() {
+    std::uint32_t value;
+    asm volatile("stmxcsr %0" : "=m"(value));
+    return value;
+}
+void set_mxcsr(std::uint32_t value) { asm volatile("ldmxcsr %0" : : "m"(value)); }
+std::uint16_t x87_control() {
+    std::uint16_t value;
+    asm volatile("fnstcw %0" : "=m"(value));
+    return value;
+}
+
+} // namespace
+
+TEST_CASE("a saved floating-point state comes back, and the routine between has a fresh one", "[ke][float]") {
+    KernelFixture kernel;
+    check_finished(kernel.run([] {
+        const std::uint32_t before = mxcsr();
+        const std::uint16_t control = x87_control();
+        set_mxcsr(before | 0x6000); // round to zero
+        KFLOATING_SAVE outer, inner;
+        XSTATE_SAVE extended;
+        CHECK(KeSaveFloatingPointState(&outer) == STATUS_SUCCESS);
+        CHECK((mxcsr() & 0xFFC0) == 0x1F80);
+        CHECK(x87_control() == 0x27F);
+        set_mxcsr(0x1F80 | 0x2000);
+        CHECK(KeSaveFloatingPointState(&inner) == STATUS_SUCCESS);
+        CHECK(KeSaveExtendedProcessorState(XSTATE_MASK_LEGACY, &extended) == STATUS_SUCCESS);
+        CHECK(extended.Level == PASSIVE_LEVEL);
+        KeRestoreExtendedProcessorState(&extended);
+        CHECK(KeRestoreFloatingPointState(&inner) == STATUS_SUCCESS);
+        CHECK((mxcsr() & 0x6000) == 0x2000);
+        CHECK(KeRestoreFloatingPointState(&outer) == STATUS_SUCCESS);
+        CHECK((mxcsr() & 0x6000) == 0x6000);
+        CHECK(x87_control() == control);
+        set_mxcsr(before);
+        KFLOATING_SAVE many[20];
+        int saved = 0;
+        while (saved < 20 && NT_SUCCESS(KeSaveFloatingPointState(&many[saved]))) ++saved;
+        CHECK(saved > 3);
+        CHECK(KeSaveFloatingPointState(&many[19]) == STATUS_INSUFFICIENT_RESOURCES);
+        while (saved-- > 0) KeRestoreFloatingPointState(&many[saved]);
+    }));
+}
+
+TEST_CASE("the rules of saved floating-point states are checked", "[ke][float]") {
+    static KFLOATING_SAVE first, second;
+    static XSTATE_SAVE extended;
+    SECTION("restored without a save") {
+        check_bug_check(run_alone([] { KeRestoreFloatingPointState(&first); }), INVALID_FLOATING_POINT_STATE);
+    }
+    SECTION("restored out of order") {
+        check_bug_check(run_alone([] {
+                            (void)KeSaveFloatingPointState(&first);
+                            (void)KeSaveFloatingPointState(&second);
+                            KeRestoreFloatingPointState(&first);
+                        }),
+                        INVALID_FLOATING_POINT_STATE);
+    }
+    SECTION("restored at another IRQL") {
+        const ke::Stop stop = run_alone([] {
+            (void)KeSaveFloatingPointState(&first);
+            KeRaiseIrqlToDpcLevel();
+            KeRestoreFloatingPointState(&first);
+        });
+        check_bug_check(stop, INVALID_FLOATING_POINT_STATE, 1);
+        CHECK(stop.parameters[1] == PASSIVE_LEVEL);
+        CHECK(stop.parameters[2] == DISPATCH_LEVEL);
+    }
+    SECTION("nested below") {
+        check_bug_check(run_alone([] {
+                            KeRaiseIrqlToDpcLevel();
+                            (void)KeSaveFloatingPointState(&first);
+                            KeLowerIrql(PASSIVE_LEVEL);
+                            (void)KeSaveFloatingPointState(&second);
+                        }),
+                        INVALID_FLOATING_POINT_STATE, 1);
+    }
+    SECTION("never restored by a thread") {
+        check_bug_check(run_alone([] { (void)KeSaveFloatingPointState(&first); }), INVALID_FLOATING_POINT_STATE);
+    }
+    SECTION("never restored by a DPC") {
+        static KDPC dpc;
+        check_bug_check(run_alone([] {
+                            KeInitializeDpc(
+                                &dpc, [](PKDPC, PVOID, PVOID, PVOID) { (void)KeSaveFloatingPointState(&first); },
+                                nullptr);
+                            KeInsertQueueDpc(&dpc, nullptr, nullptr);
+                        }),
+                        INVALID_FLOATING_POINT_STATE);
+    }
+    SECTION("an extended state of another thread") {
+        KernelFixture kernel;
+        Bodies bodies;
+        bodies.push_back([] {
+            (void)KeSaveExtendedProcessorState(XSTATE_MASK_LEGACY, &extended);
+            sleep_us(1000);
+        });
+        bodies.push_back([] {
+            sleep_us(10);
+            (void)KeSaveFloatingPointState(&first);
+            KeRestoreExtendedProcessorState(&extended);
+        });
+        check_bug_check(kernel.run(bodies), INVALID_FLOATING_POINT_STATE, 2);
+    }
+}
+
+namespace {
+
+// Less than the greatest expansion: there is something to expand.
+ke::MachineOptions small_stacks() {
+    ke::MachineOptions options = shape(1);
+    options.kernel_stack_size = MAXIMUM_EXPANSION_SIZE;
+    return options;
+}
+
+} // namespace
+
+TEST_CASE("an expanded stack gives a routine the room it asks for", "[ke][stack]") {
+    KernelFixture kernel({}, small_stacks());
+    static SIZE_T left;
+    static bool waited;
+    check_finished(kernel.run([] {
+        ULONG_PTR low, high, inner_low = 0;
+        IoGetStackLimits(&low, &high);
+        const auto here = reinterpret_cast<ULONG_PTR>(&low);
+        CHECK(low < here);
+        CHECK(here < high);
+        CHECK(reinterpret_cast<ULONG_PTR>(IoGetInitialStack()) == high);
+        CHECK(IoGetRemainingStackSize() < high - low);
+        CHECK(IoGetRemainingStackSize() > 0);
+        CHECK(IoWithinStackLimits(here, sizeof low));
+        CHECK(IoWithinStackLimits(low, high - low));
+        CHECK_FALSE(IoWithinStackLimits(low, high - low + 1));
+        CHECK_FALSE(IoWithinStackLimits(low - 1, 1));
+        struct Seen {
+            ULONG_PTR* outer_local;
+            ULONG_PTR* low;
+        } seen{&low, &inner_low};
+        const auto routine = [](PVOID parameter) {
+            const auto& outer = *static_cast<Seen*>(parameter);
+            left = IoGetRemainingStackSize();
+            ULONG_PTR top;
+            IoGetStackLimits(outer.low, &top);
+            [[maybe_unused]] volatile char page[40'000];
+            page[0] = 1;
+            page[39'999] = 2;
+            sleep_us(10);
+            waited = true;
+            CHECK(IoWithinStackLimits(reinterpret_cast<ULONG_PTR>(outer.outer_local), 8));
+            CHECK(KeExpandKernelStackAndCallout([](PVOID) {}, nullptr, MAXIMUM_EXPANSION_SIZE) == STATUS_SUCCESS);
+        };
+        CHECK(KeExpandKernelStackAndCallout(routine, &seen, MAXIMUM_EXPANSION_SIZE) == STATUS_SUCCESS);
+        CHECK(left + 41'000 >= MAXIMUM_EXPANSION_SIZE); // and the routine's own frame
+        CHECK(waited);
+        ULONG_PTR low_after, high_after;
+        IoGetStackLimits(&low_after, &high_after);
+        CHECK(low_after == low);
+        CHECK(high_after == high);
+        waited = false;
+        CHECK(KeExpandKernelStackAndCallout(routine, &seen, MAXIMUM_EXPANSION_SIZE + 1) == STATUS_INVALID_PARAMETER_3);
+        CHECK_FALSE(waited);
+        CHECK(KeExpandKernelStackAndCalloutEx([](PVOID) { waited = true; }, nullptr, 16, TRUE, nullptr) ==
+              STATUS_SUCCESS);
+        CHECK(waited);
+        KeRaiseIrqlToDpcLevel();
+        CHECK(KeExpandKernelStackAndCalloutEx(routine, nullptr, 16, TRUE, nullptr) == STATUS_INVALID_PARAMETER_4);
+        waited = false;
+        CHECK(KeExpandKernelStackAndCalloutEx([](PVOID) { waited = true; }, nullptr, MAXIMUM_EXPANSION_SIZE, FALSE,
+                                              nullptr) == STATUS_SUCCESS);
+        CHECK(waited);
+        KeLowerIrql(PASSIVE_LEVEL);
+    }));
+}
+
+TEST_CASE("without memory no stack is expanded; in a DPC the limits are those of its stack", "[ke][stack]") {
+    KernelFixture kernel({}, small_stacks());
+    check_finished(kernel.run([&] {
+        static ULONG_PTR low, high;
+        static KDPC dpc;
+        KeInitializeDpc(
+            &dpc, [](PKDPC, PVOID, PVOID, PVOID) { IoGetStackLimits(&low, &high); }, nullptr);
+        KeInsertQueueDpc(&dpc, nullptr, nullptr);
+        CHECK(low == reinterpret_cast<ULONG_PTR>(ke::current_processor()->dpc_stack_low));
+        CHECK(high == reinterpret_cast<ULONG_PTR>(ke::current_processor()->dpc_stack_top));
+        while (kernel.slot().allocate_pages(1) != nullptr) {
+        }
+        CHECK(KeExpandKernelStackAndCallout([](PVOID) { FAIL("called"); }, nullptr, MAXIMUM_EXPANSION_SIZE) ==
+              STATUS_NO_MEMORY);
+    }));
+}
+
+TEST_CASE("a thread must not end on an expanded stack", "[ke][stack]") {
+    KernelFixture kernel({}, small_stacks());
+    const ke::Stop stop = kernel.run([] {
+        (void)KeExpandKernelStackAndCallout([](PVOID) { ke::exit_current_thread(0); }, nullptr, MAXIMUM_EXPANSION_SIZE);
+    });
+    check_bug_check(stop, KERNEL_STACK_LOCKED_AT_EXIT);
+}
+
+TEST_CASE("bug-check callbacks run at HIGH_LEVEL, each once, with their buffers", "[ke][bug_check]") {
+    static KBUGCHECK_CALLBACK_RECORD records[3];
+    static char buffer[4];
+    static std::string ran;
+    static KIRQL level;
+    std::memset(records, 0xFF, sizeof records);
+    ran.clear();
+    KernelFixture kernel({}, shape(2, 1));
+    const auto routine = [](PVOID where, ULONG length) {
+        static_cast<char*>(where)[0] = 'x';
+        level = KeGetCurrentIrql();
+        ran += static_cast<char>('0' + length);
+        work(10'000); // longer than a turn
+    };
+    static UCHAR component[] = "test";
+    Bodies bodies;
+    bodies.push_back([&] { work(1'000'000); });
+    bodies.push_back([&] {
+        for (KBUGCHECK_CALLBACK_RECORD& record : records) KeInitializeCallbackRecord(&record);
+        CHECK(KeRegisterBugCheckCallback(&records[0], routine, buffer, 1, component));
+        CHECK(KeRegisterBugCheckCallback(&records[1], routine, buffer, 2, component));
+        CHECK(KeRegisterBugCheckCallback(&records[2], routine, buffer, 3, component));
+        CHECK_FALSE(KeRegisterBugCheckCallback(&records[2], routine, buffer, 3, component)); // it is
+        CHECK(KeDeregisterBugCheckCallback(&records[1]));
+        CHECK_FALSE(KeDeregisterBugCheckCallback(&records[1]));
+        KeBugCheckEx(0xABCD, 1, 2, 3, 4);
+    });
+    const ke::Stop stop = kernel.run(bodies);
+    check_bug_check(stop, 0xABCD, 1);
+    CHECK(stop.irql == PASSIVE_LEVEL); // of the bug check, not of the callbacks
+    CHECK(ran == "13");
+    CHECK(buffer[0] == 'x');
+    CHECK(level == HIGH_LEVEL);
+    CHECK(records[0].State == BufferFinished);
+}
+
+TEST_CASE("a bug-check callback that misbehaves ends the machine with the first bug check all the same",
+          "[ke][bug_check]") {
+    static KBUGCHECK_CALLBACK_RECORD record;
+    static UCHAR component[] = "test";
+    PKBUGCHECK_CALLBACK_ROUTINE routine = nullptr;
+    SECTION("it bug checks") {
+        routine = [](PVOID, ULONG) { KeBugCheck(0x5678); };
+    }
+    SECTION("it waits") {
+        routine = [](PVOID, ULONG) { sleep_us(100); };
+    }
+    SECTION("it loops") {
+        routine = [](PVOID, ULONG) {
+            for (;;) work(1000);
+        };
+    }
+    SECTION("it lowers the IRQL") {
+        routine = [](PVOID, ULONG) { KeLowerIrql(PASSIVE_LEVEL); };
+    }
+    ke::MachineOptions options = shape(2, 1);
+    options.callout_budget = 50'000'000;
+    KernelFixture kernel({}, options);
+    const ke::Stop stop = kernel.run([&] {
+        KeInitializeCallbackRecord(&record);
+        CHECK(KeRegisterBugCheckCallback(&record, routine, nullptr, 0, component));
+        KeBugCheckEx(0xABCD, 1, 2, 3, 4);
+    });
+    check_bug_check(stop, 0xABCD, 1);
+}
+
+TEST_CASE("bug-check reason callbacks are registered once", "[ke][bug_check]") {
+    KernelFixture kernel;
+    check_finished(kernel.run([] {
+        KBUGCHECK_REASON_CALLBACK_RECORD record;
+        UCHAR component[] = "test";
+        const auto routine = [](KBUGCHECK_CALLBACK_REASON, PKBUGCHECK_REASON_CALLBACK_RECORD, PVOID, ULONG) {};
+        KeInitializeCallbackRecord(&record);
+        CHECK_FALSE(KeDeregisterBugCheckReasonCallback(&record));
+        CHECK_FALSE(KeRegisterBugCheckReasonCallback(&record, routine, KbCallbackInvalid, component));
+        CHECK(KeRegisterBugCheckReasonCallback(&record, routine, KbCallbackSecondaryDumpData, component));
+        CHECK_FALSE(KeRegisterBugCheckReasonCallback(&record, routine, KbCallbackSecondaryDumpData, component));
+        CHECK(KeDeregisterBugCheckReasonCallback(&record));
+    }));
+}
+
+TEST_CASE("there is one group of processors, and one node", "[ke][group]") {
+    KernelFixture kernel({}, shape(5));
+    check_finished(kernel.run([] {
+        CHECK(KeQueryActiveGroupCount() == 1);
+        CHECK(KeQueryMaximumGroupCount() == 1);
+        CHECK(KeQueryActiveProcessorCountEx(0) == 5);
+        CHECK(KeQueryActiveProcessorCountEx(ALL_PROCESSOR_GROUPS) == 5);
+        CHECK(KeQueryActiveProcessorCountEx(1) == 0);
+        CHECK(KeQueryMaximumProcessorCountEx(ALL_PROCESSOR_GROUPS) == 5);
+        CHECK(KeQueryMaximumProcessorCountEx(7) == 0);
+        CHECK(KeQueryGroupAffinity(0) == 0x1F);
+        CHECK(KeQueryGroupAffinity(1) == 0);
+        PROCESSOR_NUMBER number{9, 9, 9};
+        for (ULONG i = 0; i < 5; ++i) {
+            CHECK(KeGetProcessorNumberFromIndex(i, &number) == STATUS_SUCCESS);
+            CHECK(number.Group == 0);
+            CHECK(number.Number == i);
+            CHECK(KeGetProcessorIndexFromNumber(&number) == i);
+        }
+        CHECK(KeGetProcessorNumberFromIndex(5, &number) == STATUS_INVALID_PARAMETER);
+        number = {0, 5, 0};
+        CHECK(KeGetProcessorIndexFromNumber(&number) == INVALID_PROCESSOR_INDEX);
+        number = {1, 0, 0};
+        CHECK(KeGetProcessorIndexFromNumber(&number) == INVALID_PROCESSOR_INDEX);
+        KDPC dpc;
+        KeInitializeDpc(
+            &dpc, [](PKDPC, PVOID, PVOID, PVOID) {}, nullptr);
+        CHECK(KeSetTargetProcessorDpcEx(&dpc, &number) == STATUS_INVALID_PARAMETER);
+        number = {0, 4, 0};
+        CHECK(KeSetTargetProcessorDpcEx(&dpc, &number) == STATUS_SUCCESS);
+        CHECK(KeQueryHighestNodeNumber() == 0);
+        CHECK(KeGetCurrentNodeNumber() == 0);
+        GROUP_AFFINITY affinity{};
+        USHORT count = 0;
+        KeQueryNodeActiveAffinity(0, &affinity, &count);
+        CHECK(affinity.Mask == 0x1F);
+        CHECK(count == 5);
+        KeQueryNodeActiveAffinity(1, &affinity, &count);
+        CHECK(affinity.Mask == 0);
+        CHECK(count == 0);
+        CHECK(KeQueryNodeMaximumProcessorCount(0) == 5);
+        CHECK(KeQueryNodeMaximumProcessorCount(1) == 0);
+    }));
+}
+
+TEST_CASE("a broadcast runs on every processor at once, at IPI_LEVEL", "[ke][broadcast]") {
+    on_many_machines([](const ke::MachineOptions& options) {
+        KernelFixture kernel({}, options);
+        static unsigned in, together, total;
+        static std::uint64_t seen;
+        static unsigned processors;
+        in = together = total = 0;
+        seen = 0;
+        processors = options.processors;
+        Bodies bodies;
+        for (unsigned who = 0; who < 2; ++who) {
+            bodies.push_back([] {
+                work(100);
+                const ULONG_PTR result = KeIpiGenericCall(
+                    [](ULONG_PTR context) -> ULONG_PTR {
+                        ++total;
+                        if (KeGetCurrentIrql() != IPI_LEVEL) return 0;
+                        seen |= 1ULL << ke::current_processor()->number;
+                        ++in;
+                        while (in % processors != 0) work(1); // meets all the others
+                        ++together;
+                        return context + 1;
+                    },
+                    41);
+                CHECK(result == 42);
+                CHECK(KeGetCurrentIrql() == PASSIVE_LEVEL);
+            });
+        }
+        bodies.push_back([] {
+            KIRQL old;
+            KeRaiseIrql(DISPATCH_LEVEL, &old);
+            work(300);
+            KeLowerIrql(old);
+        });
+        check_finished(kernel.run(bodies));
+        CHECK(total == 2 * options.processors);
+        CHECK(together == total);
+        CHECK(seen == (options.processors == 64 ? ~0ULL : (1ULL << options.processors) - 1));
+    });
+}
+
+TEST_CASE("KeGenericCallDpc runs a DPC on every processor, and waits for all", "[ke][broadcast]") {
+    on_many_machines([](const ke::MachineOptions& options) {
+        KernelFixture kernel({}, options);
+        static unsigned first, second, last;
+        static bool too_early;
+        first = second = last = 0;
+        too_early = false;
+        static unsigned processors;
+        processors = options.processors;
+        check_finished(kernel.run([] {
+            KeGenericCallDpc(
+                [](PKDPC, PVOID, PVOID argument1, PVOID argument2) {
+                    ++first;
+                    if (KeSignalCallDpcSynchronize(argument2)) ++last;
+                    if (first != processors) too_early = true;
+                    ++second;
+                    if (KeSignalCallDpcSynchronize(argument2)) ++last;
+                    KeSignalCallDpcDone(argument1);
+                },
+                nullptr);
+            CHECK(first == processors);
+            CHECK(second == processors);
+            CHECK(last == 2); // one at each meeting
+            CHECK_FALSE(too_early);
+        }));
+    });
+}
