@@ -295,6 +295,38 @@ TEST_CASE("a system affinity moves the thread at once") {
     CHECK(stop.kind == ke::StopKind::none);
 }
 
+TEST_CASE("a group affinity moves the thread, and what was before comes back") {
+    ke::MachineOptions options;
+    options.processors = 4;
+    ProcessFixture kernel(options);
+    const auto stop = kernel.run([] {
+        GROUP_AFFINITY before{1, 1, {}};
+        GROUP_AFFINITY affinity{0x4, 0, {}};
+        KeSetSystemGroupAffinityThread(&affinity, &before);
+        CHECK(KeGetCurrentProcessorNumberEx(nullptr) == 2);
+        CHECK(before.Mask == 0); // it ran under its own
+        CHECK(before.Group == 0);
+        GROUP_AFFINITY second{};
+        affinity.Mask = 0x2;
+        KeSetSystemGroupAffinityThread(&affinity, &second);
+        CHECK(KeGetCurrentProcessorNumberEx(nullptr) == 1);
+        CHECK(second.Mask == 0x4);
+        for (const GROUP_AFFINITY wrong : {GROUP_AFFINITY{0x1, 1, {}}, {0, 0, {}}, {0x10, 0, {}}}) {
+            GROUP_AFFINITY none{7, 7, {}};
+            affinity = wrong;
+            KeSetSystemGroupAffinityThread(&affinity, &none);
+            CHECK(none.Mask == 0);
+            CHECK(none.Group == 0);
+            CHECK(KeGetCurrentProcessorNumberEx(nullptr) == 1);
+        }
+        KeRevertToUserGroupAffinityThread(&second);
+        CHECK(KeGetCurrentProcessorNumberEx(nullptr) == 2);
+        KeRevertToUserGroupAffinityThread(&before);
+        CHECK(KeSetSystemAffinityThreadEx(0xF) == 0); // its own again
+    });
+    CHECK(stop.kind == ke::StopKind::none);
+}
+
 TEST_CASE("a system affinity that is set at DISPATCH_LEVEL moves the thread when the IRQL falls") {
     ke::MachineOptions options;
     options.processors = 4;
