@@ -4,8 +4,11 @@
 #include <dirql/result.hpp>
 
 #include <cstddef>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -37,10 +40,54 @@ struct OpenOptions {
     bool overlapped = false;            ///< requests return at once, as pending; see File::start_read and its like
 };
 
+/// How the end of a request is told besides by Request::wait. Of an asynchronous one as of one that ends at once with success.
+struct RequestOptions {
+    /// Of the packet that goes to the file's completion port; 0: none goes there.
+    std::uint64_t context = 0;
+    /// Called as an APC: in the thread that started the request, when it waits alertably (Process::sleep_alertably), if the Request
+    /// still exists. With a file that has a completion port the request fails with STATUS_INVALID_PARAMETER.
+    std::function<void(const IoResult&)> on_end = {};
+};
+
+/// What a completion port holds: the end of a request on one of its files, or what was posted.
+struct PortPacket {
+    std::uint64_t key = 0;     ///< of the file, see File::set_port
+    std::uint64_t context = 0; ///< of the request, see RequestOptions
+    Status status = 0;
+    std::uint64_t information = 0;
+};
+
 namespace api {
 struct FileState;
+struct PortState;
 struct RequestState;
 } // namespace api
+
+/// A completion port of an application, made by Process::create_port. Used and closed as a File is.
+class CompletionPort {
+public:
+    CompletionPort(CompletionPort&&) noexcept;
+    CompletionPort& operator=(CompletionPort&&) noexcept;
+    ~CompletionPort();
+
+    /// The oldest packet (NtRemoveIoCompletion). Waits for one, or no longer than this; none when the time is up, or when the port
+    /// was closed meanwhile.
+    std::optional<PortPacket> take();
+    std::optional<PortPacket> take(std::chrono::nanoseconds at_most);
+    /// NtSetIoCompletion. STATUS_INSUFFICIENT_RESOURCES.
+    Status post(const PortPacket& packet);
+    /// How many packets lie there.
+    [[nodiscard]] std::size_t size() const;
+
+    Status close();
+    [[nodiscard]] void* handle() const noexcept;
+
+private:
+    friend class File;
+    friend class Process;
+    explicit CompletionPort(std::unique_ptr<api::PortState> state);
+    std::unique_ptr<api::PortState> state_;
+};
 
 /// A request under way on an overlapped file. When destroyed inside of its run, it is cancelled, as by cancel(), and waited for.
 /// One that was moved from, or that is used outside of its run, throws std::logic_error.
@@ -87,10 +134,30 @@ public:
                             std::span<const std::byte> out = {});
 
     /// The same, not waited for, on a file that was opened as overlapped. On another they wait all the same.
-    [[nodiscard]] Request start_read(std::size_t length, std::int64_t offset = 0);
-    [[nodiscard]] Request start_write(std::span<const std::byte> data, std::int64_t offset = 0);
+    [[nodiscard]] Request start_read(std::size_t length, std::int64_t offset = 0, RequestOptions options = {});
+    [[nodiscard]] Request start_write(std::span<const std::byte> data, std::int64_t offset = 0,
+                                      RequestOptions options = {});
     [[nodiscard]] Request start_device_control(std::uint32_t code, std::span<const std::byte> in = {},
-                                               std::size_t out_length = 0);
+                                               std::size_t out_length = 0, RequestOptions options = {});
+
+    /// NtQueryInformationFile: up to `length` bytes of this FILE_INFORMATION_CLASS. STATUS_INVALID_INFO_CLASS,
+    /// STATUS_INFO_LENGTH_MISMATCH, STATUS_ACCESS_DENIED, or what the driver says.
+    IoResult query_information(std::uint32_t information_class, std::size_t length);
+    /// NtSetInformationFile, likewise.
+    Status set_information(std::uint32_t information_class, std::span<const std::byte> data);
+    /// Where the next transfer without an offset begins (FilePositionInformation). An overlapped file has no position of its own:
+    /// what its driver says, or -1.
+    [[nodiscard]] std::int64_t position();
+    /// STATUS_INVALID_PARAMETER for what is negative.
+    Status set_position(std::int64_t position);
+
+    /// NtFlushBuffersFile.
+    Status flush();
+    /// Asks for the cancellation of all requests that this thread has started on the file, and waits for their ends (NtCancelIoFile).
+    Status cancel();
+    /// Requests of this overlapped file end in packets of the port, with this key; for good. STATUS_INVALID_PARAMETER for a file that is
+    /// not overlapped, or has a port.
+    Status set_port(const CompletionPort& port, std::uint64_t key);
 
     /// Closes the handle now; the status of NtClose. STATUS_INVALID_HANDLE when that has been done, or the run has ended.
     Status close();

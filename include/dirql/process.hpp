@@ -108,6 +108,13 @@ public:
     [[nodiscard]] void* allocate(std::size_t bytes);
     void free(void* memory) noexcept;
 
+    /// A completion port. At most so many threads work on its packets at a time; 0: as many as there are processors.
+    /// Throws std::bad_alloc when memory is exhausted.
+    CompletionPort create_port(unsigned threads = 0);
+
+    /// As sleep, but as an alertable wait: it ends early when an APC was delivered, and says so.
+    bool sleep_alertably(std::chrono::nanoseconds duration);
+
     /// Lets virtual time pass, as Sleep. Rounded up to 100 ns; a negative duration is none.
     void sleep(std::chrono::nanoseconds duration);
 

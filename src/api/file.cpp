@@ -55,6 +55,33 @@ UserBuffer::~UserBuffer() {
     });
 }
 
+namespace {
+
+void NTAPI tell_end(PVOID context, PIO_STATUS_BLOCK, ULONG) {
+    auto* node = static_cast<ApcNode*>(context);
+    if (node->request == nullptr) return; // the arena's end frees the node
+    node->delivered = true;
+    node->request->on_end(node->request->result());
+}
+
+} // namespace
+
+PIO_APC_ROUTINE RequestState::apc_routine() const noexcept { return apc == nullptr ? nullptr : tell_end; }
+
+void* RequestState::apc_context() const noexcept {
+    return apc != nullptr ? apc : reinterpret_cast<void*>(static_cast<std::uintptr_t>(context));
+}
+
+RequestState::~RequestState() {
+    if (apc == nullptr || !owner().runs_now()) return;
+    apc->request = nullptr;
+    if (!apc->delivered) return;
+    (void)ke::system_service<ke::OnStop::status>([&] {
+        mm::free_user(owner().process(), apc);
+        return STATUS_SUCCESS;
+    });
+}
+
 // A service that failed at once leaves the status block alone.
 IoResult RequestState::result() const {
     const bool from_block = started == STATUS_PENDING || NT_SUCCESS(started) || NT_WARNING(started);
@@ -97,9 +124,19 @@ HANDLE create_event() {
     return event;
 }
 
-std::unique_ptr<api::RequestState> new_request(const api::FileState& file) {
+std::unique_ptr<api::RequestState> new_request(const api::FileState& file, RequestOptions&& options) {
     auto request = std::make_unique<api::RequestState>();
     request->file = file;
+    request->context = options.context;
+    request->on_end = std::move(options.on_end);
+    if (request->on_end) {
+        (void)ke::system_service([&] {
+            request->apc = static_cast<api::ApcNode*>(mm::allocate_user(file.process.process(), sizeof(api::ApcNode)));
+            return STATUS_SUCCESS;
+        });
+        if (request->apc == nullptr) throw std::bad_alloc();
+        *request->apc = {request.get(), false};
+    }
     request->status_block = api::UserBuffer(file.process, sizeof(IO_STATUS_BLOCK));
     if (file.overlapped) request->event = create_event();
     return request;
@@ -131,36 +168,40 @@ private:
     bool own_;
 };
 
-std::unique_ptr<api::RequestState> begin_read(const api::FileState& file, std::size_t length, std::int64_t offset) {
-    auto request = new_request(file);
+std::unique_ptr<api::RequestState> begin_read(const api::FileState& file, std::size_t length, std::int64_t offset,
+                                              RequestOptions&& options = {}) {
+    auto request = new_request(file, std::move(options));
     request->out = api::UserBuffer(file.process, length);
     request->brings_data = true;
     Place where(file, offset);
-    request->started = NtReadFile(file.handle, request->event, nullptr, nullptr, request->iosb(), request->out.data(),
-                                  static_cast<ULONG>(length), where.get(), nullptr);
+    request->started =
+        NtReadFile(file.handle, request->event, request->apc_routine(), request->apc_context(), request->iosb(),
+                   request->out.data(), static_cast<ULONG>(length), where.get(), nullptr);
     return request;
 }
 
 std::unique_ptr<api::RequestState> begin_write(const api::FileState& file, std::span<const std::byte> data,
-                                               std::int64_t offset) {
-    auto request = new_request(file);
+                                               std::int64_t offset, RequestOptions&& options = {}) {
+    auto request = new_request(file, std::move(options));
     request->in = api::UserBuffer(file.process, data.size(), data);
     Place where(file, offset);
-    request->started = NtWriteFile(file.handle, request->event, nullptr, nullptr, request->iosb(), request->in.data(),
-                                   static_cast<ULONG>(data.size()), where.get(), nullptr);
+    request->started =
+        NtWriteFile(file.handle, request->event, request->apc_routine(), request->apc_context(), request->iosb(),
+                    request->in.data(), static_cast<ULONG>(data.size()), where.get(), nullptr);
     return request;
 }
 
 std::unique_ptr<api::RequestState> begin_control(const api::FileState& file, std::uint32_t code,
                                                  std::span<const std::byte> in, std::size_t out_length,
-                                                 std::span<const std::byte> out) {
-    auto request = new_request(file);
+                                                 std::span<const std::byte> out, RequestOptions&& options = {}) {
+    auto request = new_request(file, std::move(options));
     request->in = api::UserBuffer(file.process, in.size(), in);
     request->out = api::UserBuffer(file.process, std::max(out_length, out.size()), out);
     request->brings_data = true;
-    request->started = NtDeviceIoControlFile(file.handle, request->event, nullptr, nullptr, request->iosb(), code,
-                                             request->in.data(), static_cast<ULONG>(in.size()), request->out.data(),
-                                             static_cast<ULONG>(request->out.size()));
+    request->started =
+        NtDeviceIoControlFile(file.handle, request->event, request->apc_routine(), request->apc_context(),
+                              request->iosb(), code, request->in.data(), static_cast<ULONG>(in.size()),
+                              request->out.data(), static_cast<ULONG>(request->out.size()));
     return request;
 }
 
@@ -229,14 +270,15 @@ IoResult File::device_control(std::uint32_t code, std::span<const std::byte> in,
     return Request(begin_control(usable(state_, "File"), code, in, out_length, out)).wait();
 }
 
-Request File::start_read(std::size_t length, std::int64_t offset) {
-    return Request(begin_read(usable(state_, "File"), length, offset));
+Request File::start_read(std::size_t length, std::int64_t offset, RequestOptions options) {
+    return Request(begin_read(usable(state_, "File"), length, offset, std::move(options)));
 }
-Request File::start_write(std::span<const std::byte> data, std::int64_t offset) {
-    return Request(begin_write(usable(state_, "File"), data, offset));
+Request File::start_write(std::span<const std::byte> data, std::int64_t offset, RequestOptions options) {
+    return Request(begin_write(usable(state_, "File"), data, offset, std::move(options)));
 }
-Request File::start_device_control(std::uint32_t code, std::span<const std::byte> in, std::size_t out_length) {
-    return Request(begin_control(usable(state_, "File"), code, in, out_length, {}));
+Request File::start_device_control(std::uint32_t code, std::span<const std::byte> in, std::size_t out_length,
+                                   RequestOptions options) {
+    return Request(begin_control(usable(state_, "File"), code, in, out_length, {}, std::move(options)));
 }
 
 } // namespace dirql

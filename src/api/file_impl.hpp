@@ -7,6 +7,8 @@
 
 #include <ntifs.h>
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 
 namespace dirql::api {
@@ -30,6 +32,21 @@ private:
     std::size_t size_ = 0;
 };
 
+struct RequestState;
+
+// What an APC finds of its request. In the process's arena: it may be delivered, or not, when the Request is gone.
+struct ApcNode {
+    RequestState* request; // null: nobody wants to hear
+    bool delivered;
+};
+
+struct PortState {
+    Owner process;
+    HANDLE handle;
+
+    [[nodiscard]] const Owner& owner() const noexcept { return process; }
+};
+
 struct FileState {
     Owner process;
     HANDLE handle;
@@ -47,6 +64,16 @@ struct RequestState {
     UserBuffer out;
     bool brings_data = false;
     Status started = 0;
+    std::uint64_t context = 0; // for the file's port
+    std::function<void(const IoResult&)> on_end;
+    ApcNode* apc = nullptr; // with on_end
+
+    RequestState() = default;
+    RequestState(const RequestState&) = delete;
+    RequestState& operator=(const RequestState&) = delete;
+    ~RequestState();
+    [[nodiscard]] PIO_APC_ROUTINE apc_routine() const noexcept;
+    [[nodiscard]] void* apc_context() const noexcept;
 
     [[nodiscard]] const Owner& owner() const noexcept { return file.process; }
     [[nodiscard]] IO_STATUS_BLOCK* iosb() const noexcept {
