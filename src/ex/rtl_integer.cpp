@@ -47,6 +47,16 @@ NTSTATUS NTAPI RtlUnicodeStringToInteger(PCUNICODE_STRING string, ULONG base, PU
     return STATUS_SUCCESS;
 }
 
+// `end`, where it is asked for, is the first character that was not read.
+NTSTATUS NTAPI RtlUnicodeStringToInt64(PCUNICODE_STRING string, ULONG base, PLONG64 value, PWSTR* end) {
+    DIRQL_DOOR(RtlUnicodeStringToInt64);
+    if (string->Length < sizeof(WCHAR) || !rtl::is_rtl_base(base)) return STATUS_INVALID_PARAMETER;
+    const auto parsed = rtl::parse_rtl_integer64(ex::view(string), base);
+    *value = static_cast<LONG64>(parsed.value);
+    if (end != nullptr) *end = string->Buffer + parsed.length;
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS NTAPI RtlCharToInteger(PCSZ text, ULONG base, PULONG value) {
     DIRQL_DOOR(RtlCharToInteger);
     if (!rtl::is_rtl_base(base)) return STATUS_INVALID_PARAMETER;

@@ -21,17 +21,18 @@ template <class Char> unsigned take_base_prefix(std::basic_string_view<Char>& te
     return base;
 }
 
-template <class Char> std::uint32_t parse(std::basic_string_view<Char> text, unsigned base) {
+template <class Char> ParsedInteger parse(std::basic_string_view<Char> text, unsigned base) {
+    const std::size_t size = text.size();
     skip_blanks(text);
     const bool negative = take_sign(text);
     if (base == 0) base = take_base_prefix(text);
-    std::uint32_t value = 0;
-    for (const Char c : text) {
-        const unsigned digit = digit_value(static_cast<std::make_unsigned_t<Char>>(c));
+    std::uint64_t value = 0;
+    for (; !text.empty(); text.remove_prefix(1)) {
+        const unsigned digit = digit_value(static_cast<std::make_unsigned_t<Char>>(text.front()));
         if (digit >= base) break;
         value = value * base + digit;
     }
-    return negative ? 0u - value : value;
+    return {negative ? 0 - value : value, size - text.size()};
 }
 
 } // namespace
@@ -45,8 +46,15 @@ Digits::Digits(std::uint64_t value, unsigned base, LetterDigits letters) noexcep
     } while (value != 0);
 }
 
-std::uint32_t parse_rtl_integer(std::u16string_view text, unsigned base) noexcept { return parse(text, base); }
+// The low half of the value modulo 2^64 is the value modulo 2^32.
+std::uint32_t parse_rtl_integer(std::u16string_view text, unsigned base) noexcept {
+    return static_cast<std::uint32_t>(parse(text, base).value);
+}
 
-std::uint32_t parse_rtl_integer(std::string_view text, unsigned base) noexcept { return parse(text, base); }
+std::uint32_t parse_rtl_integer(std::string_view text, unsigned base) noexcept {
+    return static_cast<std::uint32_t>(parse(text, base).value);
+}
+
+ParsedInteger parse_rtl_integer64(std::u16string_view text, unsigned base) noexcept { return parse(text, base); }
 
 } // namespace dirql::rtl

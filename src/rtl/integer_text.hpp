@@ -42,4 +42,12 @@ private:
 [[nodiscard]] std::uint32_t parse_rtl_integer(std::u16string_view text, unsigned base) noexcept;
 [[nodiscard]] std::uint32_t parse_rtl_integer(std::string_view text, unsigned base) noexcept;
 
+struct ParsedInteger {
+    std::uint64_t value;
+    std::size_t length; // of what was read: white space, sign, prefix and digits
+};
+
+// The same in 64 bits.
+[[nodiscard]] ParsedInteger parse_rtl_integer64(std::u16string_view text, unsigned base) noexcept;
+
 } // namespace dirql::rtl

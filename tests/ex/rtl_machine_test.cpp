@@ -59,8 +59,8 @@ TEST_CASE("a back trace tells the callers, innermost first", "[rtl]") {
         PVOID frames[8] = {}, again[8] = {}, skipped[8] = {};
         ULONG hash = 0, other = 0;
         USHORT found[2];
-        for (volatile int i = 0; i < 2; i = i + 1) // one call, whatever the compiler does to loops
-            found[i] = trace_here(0, 8, i == 0 ? frames : again, i == 0 ? &hash : &other);
+        volatile int runs = 2; // one call, whatever the compiler does to loops
+        for (int i = 0; i < runs; ++i) found[i] = trace_here(0, 8, i == 0 ? frames : again, i == 0 ? &hash : &other);
         REQUIRE(found[0] >= 3);
         CHECK(found[1] == found[0]);
         const auto begin = reinterpret_cast<ULONG_PTR>(&trace_here);
@@ -74,8 +74,10 @@ TEST_CASE("a back trace tells the callers, innermost first", "[rtl]") {
         CHECK(trace_here(0, 1, skipped, &other) == 1);
         CHECK(other != hash);
         CHECK(trace_here(1000, 8, skipped, nullptr) == 0);
-        CHECK(RtlWalkFrameChain(skipped, 8, 0) == found[0] - 1u);
-        CHECK(RtlWalkFrameChain(skipped, 8, 1 << 8) == found[0] - 2u);
+        CHECK(RtlWalkFrameChain(skipped, 2, 0) == 2); // without trace_here's frame
+        CHECK(skipped[1] == frames[2]);
+        CHECK(RtlWalkFrameChain(skipped, 1, 1 << 8) == 1);
+        CHECK(skipped[0] == frames[2]);
         CHECK(RtlWalkFrameChain(skipped, 8, 1) == 0);
     });
 }
@@ -145,4 +147,78 @@ TEST_CASE("one-time initialization in steps", "[rtl]") {
         CHECK(RtlRunOnceComplete(&once, RTL_RUN_ONCE_ASYNC, &data) == STATUS_SUCCESS);
         CHECK(RtlRunOnceComplete(&once, RTL_RUN_ONCE_ASYNC, nullptr) == STATUS_UNSUCCESSFUL); // another was first
     });
+}
+
+namespace {
+
+struct TableMemory {
+    alignas(16) char blocks[8][64];
+    int used;
+    bool raise; // the order routine returns at another IRQL
+};
+
+RTL_GENERIC_COMPARE_RESULTS NTAPI order(PRTL_AVL_TABLE table, PVOID first, PVOID second) {
+    KIRQL old;
+    if (static_cast<TableMemory*>(table->TableContext)->raise) KeRaiseIrql(HIGH_LEVEL, &old);
+    const LONG left = *static_cast<LONG*>(first), right = *static_cast<LONG*>(second);
+    return left < right ? GenericLessThan : left > right ? GenericGreaterThan : GenericEqual;
+}
+
+PVOID NTAPI allocate(PRTL_AVL_TABLE table, CLONG) {
+    auto* const memory = static_cast<TableMemory*>(table->TableContext);
+    return memory->used == 8 ? nullptr : memory->blocks[memory->used++];
+}
+
+VOID NTAPI release(PRTL_AVL_TABLE table, PVOID) { --static_cast<TableMemory*>(table->TableContext)->used; }
+
+void fill(RTL_AVL_TABLE& table, TableMemory& memory) {
+    RtlInitializeGenericTableAvl(&table, order, allocate, release, &memory);
+    for (LONG key = 0; key < 8; ++key)
+        CHECK(RtlInsertElementGenericTableAvl(&table, &key, sizeof(key), nullptr) != nullptr);
+}
+
+} // namespace
+
+TEST_CASE("a table in resident memory is used at DISPATCH_LEVEL, and not above", "[rtl]") {
+    KernelFixture kernel;
+    RTL_AVL_TABLE table;
+    TableMemory memory{};
+    CHECK(kernel
+              .run([&] {
+                  KIRQL old;
+                  KeRaiseIrql(DISPATCH_LEVEL, &old);
+                  fill(table, memory);
+                  LONG key = 3;
+                  CHECK(RtlLookupElementGenericTableAvl(&table, &key) != nullptr);
+                  CHECK(RtlDeleteElementGenericTableAvl(&table, &key) == TRUE);
+                  CHECK(KeGetCurrentIrql() == DISPATCH_LEVEL);
+                  KeLowerIrql(old);
+              })
+              .kind == ke::StopKind::none);
+    CHECK(memory.used == 7);
+    const ke::Stop stop = kernel.run([&] {
+        KIRQL old;
+        KeRaiseIrql(DISPATCH_LEVEL + 1, &old);
+        LONG key = 3;
+        (void)RtlLookupElementGenericTableAvl(&table, &key);
+    });
+    CHECK(stop.kind == ke::StopKind::bug_check);
+    CHECK(stop.code == DRIVER_VERIFIER_DETECTED_VIOLATION);
+}
+
+TEST_CASE("a table's routine that returns at another IRQL is found at its return", "[rtl]") {
+    KernelFixture kernel;
+    RTL_AVL_TABLE table;
+    TableMemory memory{};
+    const ke::Stop stop = kernel.run([&] {
+        fill(table, memory);
+        memory.raise = true;
+        LONG key = 3;
+        (void)RtlLookupElementGenericTableAvl(&table, &key);
+    });
+    CHECK(stop.kind == ke::StopKind::bug_check);
+    CHECK(stop.code == DRIVER_VERIFIER_DETECTED_VIOLATION);
+    CHECK(stop.parameters[0] == 0x0002001D);
+    CHECK(stop.parameters[2] == PASSIVE_LEVEL);
+    CHECK(stop.parameters[3] == HIGH_LEVEL);
 }

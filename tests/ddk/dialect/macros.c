@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <initguid.h>
+#include <minwindef.h>
 
 #ifndef CHECK_MACROS
 #define CHECK_MACROS check_macros
@@ -92,6 +93,9 @@ static void check_words(PCHECKS checks) {
     CHECK(bytes[1] == 0x88 && bytes[8] == 0x11 && bytes[9] == 0);
     RtlStoreUlongPtr((PULONG_PTR)(bytes + 1), 0x99);
     CHECK(bytes[1] == 0x99 && bytes[8] == 0);
+    CHECK(LOBYTE(0x1234) == 0x34 && HIBYTE(0x1234) == 0x12 && LOWORD(0x12345678) == 0x5678 &&
+          HIWORD(0x12345678) == 0x1234);
+    CHECK(MAKEWORD(0x34, 0x12) == 0x1234 && MAKELONG(0x5678, 0x9234) == (LONG)0x92345678);
     CHECK(Int32x32To64(-2, 0x40000000) == -0x80000000LL && Int32x32To64(0xFFFFFFFFu, 3) == -3);
     CHECK(UInt32x32To64(0xFFFFFFFF, 0xFFFFFFFF) == 0xFFFFFFFE00000001);
     CHECK(Int64ShllMod32(1, 31) == 0x80000000 && Int64ShraMod32(-16, 2) == -4);

@@ -153,6 +153,16 @@ TEST_CASE("strings become integers", "[convert]") {
     CHECK(RtlCharToInteger("077", 8, &value) == STATUS_SUCCESS);
     CHECK(value == 63);
     CHECK(RtlCharToInteger("1", 11, &value) == STATUS_INVALID_PARAMETER);
+    LONG64 wide = 7;
+    PWSTR end = nullptr;
+    RtlInitUnicodeString(&string, u" -0x123456789A rest");
+    CHECK(RtlUnicodeStringToInt64(&string, 0, &wide, &end) == STATUS_SUCCESS);
+    CHECK(wide == -0x123456789A);
+    CHECK(end == string.Buffer + 14);
+    CHECK(RtlUnicodeStringToInt64(&string, 7, &wide, nullptr) == STATUS_INVALID_PARAMETER);
+    string.Length = 0;
+    CHECK(RtlUnicodeStringToInt64(&string, 0, &wide, nullptr) == STATUS_INVALID_PARAMETER);
+    CHECK(wide == -0x123456789A);
 }
 
 TEST_CASE("GUIDs", "[convert]") {

@@ -117,6 +117,11 @@ TEST_CASE("numbers come back from their text in every base", "[property]") {
         REQUIRE(RtlInt64ToUnicodeString(value, base, &string) == STATUS_SUCCESS);
         std::string narrow(string.Buffer, string.Buffer + string.Length / 2);
         REQUIRE(std::stoull(narrow, nullptr, static_cast<int>(base)) == value);
+        LONG64 wide = 0;
+        PWSTR end = nullptr;
+        REQUIRE(RtlUnicodeStringToInt64(&string, base, &wide, &end) == STATUS_SUCCESS);
+        REQUIRE(static_cast<ULONGLONG>(wide) == value);
+        REQUIRE(end == string.Buffer + string.Length / 2);
         REQUIRE(RtlIntegerToUnicodeString(static_cast<ULONG>(value), base, &string) == STATUS_SUCCESS);
         ULONG back = 0;
         REQUIRE(RtlUnicodeStringToInteger(&string, base, &back) == STATUS_SUCCESS);

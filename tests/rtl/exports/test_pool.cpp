@@ -1,5 +1,7 @@
 #include "test_pool.hpp"
 
+#include "ex/pool.hpp"
+
 #include <cstdlib>
 
 namespace dirql::test {
@@ -26,3 +28,9 @@ extern "C" VOID NTAPI ExFreePoolWithTag(PVOID block, ULONG) {
     --current->live;
     std::free(block);
 }
+
+void* dirql::ex::allocate_pool(POOL_TYPE type, std::size_t bytes, ULONG tag, Fill) noexcept {
+    return ExAllocatePoolWithTag(type, bytes, tag);
+}
+
+void dirql::ex::free_pool(void* block, ULONG tag) noexcept { ExFreePoolWithTag(block, tag); }
