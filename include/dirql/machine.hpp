@@ -98,6 +98,8 @@ public:
     /// return, and a noexcept function that does I/O ends the program, as does a destructor of the body's own: dirql's (File,
     /// Request, Thread, Process::free) do not throw, and nothing throws while an exception is already on its way.
     Outcome run(const std::function<void(Process&)>& body);
+    /// The same with a process of another account, say.
+    Outcome run(const ProcessOptions& options, const std::function<void(Process&)>& body);
 
     /// Runs `body` in a system thread of the kernel, at PASSIVE_LEVEL: for tests of kernel functions. An exception that leaves the
     /// body leaves run_in_kernel. At a bug check or a stall its frames are abandoned, as a kernel's are: no destructor runs.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,13 @@ class ProcessImpl;
 struct ThreadState;
 struct HandleState;
 } // namespace api
+
+/// Whose program an application is: what its access token says, and with that which devices it may open.
+enum class Account {
+    administrator, ///< a member of Administrators, elevated: what tools that use drivers mostly are
+    user,          ///< a member of Users, at medium integrity
+    system,        ///< LocalSystem, as services are
+};
 
 /// A thread of an application. Joined when destroyed. After the run, which has waited for it, there is nothing to wait for, and
 /// a Thread may be kept or dropped; so may one that was joined or moved from.
@@ -39,11 +47,12 @@ private:
 
 class Process;
 
-/// How another process is started. Texts are UTF-8.
+/// How a process is started. Texts are UTF-8.
 struct ProcessOptions {
     std::string image = R"(\??\C:\Application.exe)"; ///< the image's name as drivers' notify routines are told it
     std::string command_line;                        ///< empty: the image's name
     bool inherit_handles = false;                    ///< the new process has the handles that may be inherited
+    std::optional<Account> account{}; ///< none: that of the process that starts it, of Machine::run's an administrator
 };
 
 /// Another process of the run, started by Process::start_process. Waited for when destroyed, as a Thread.

@@ -51,8 +51,10 @@ Result<Unload> Machine::unload(const Driver& driver) {
     return driven(impl(), [&] { return impl_->unload(driver.id_); });
 }
 
-Outcome Machine::run(const std::function<void(Process&)>& body) {
-    return driven(impl(), [&] { return impl_->run_application(body); });
+Outcome Machine::run(const std::function<void(Process&)>& body) { return run({}, body); }
+
+Outcome Machine::run(const ProcessOptions& options, const std::function<void(Process&)>& body) {
+    return driven(impl(), [&] { return impl_->run_application(options, body); });
 }
 Outcome Machine::run_in_kernel(const std::function<void()>& body) {
     return driven(impl(), [&] { return impl_->run_in_kernel(body); });

@@ -1,6 +1,7 @@
 #include "api/machine_impl.hpp"
 
 #include "api/process_impl.hpp"
+#include "api/text.hpp"
 #include "ex/active_objects.hpp"
 #include "ex/pool.hpp"
 #include "io/shutdown.hpp"
@@ -181,12 +182,12 @@ Outcome MachineImpl::run_in_kernel(const std::function<void()>& body) {
     return outcome;
 }
 
-Outcome MachineImpl::run_application(const std::function<void(Process&)>& body) {
+Outcome MachineImpl::run_application(const ProcessOptions& of_process, const std::function<void(Process&)>& body) {
     require_host();
     if (stopped()) return outcome;
     ProcessImpl process(*kernel_, body);
     current_run_ = process.run();
-    const bool made = create_process(process);
+    const bool made = create_process(process, of_process);
     if (made && !kernel_->stopping) ke::run(*kernel_, process_ended, &process);
     process.finish();
     conclude();
@@ -200,9 +201,12 @@ Outcome MachineImpl::run_application(const std::function<void(Process&)>& body) 
 }
 
 // Drivers that want to hear of it are called in a thread: then a system thread is who creates the process.
-bool MachineImpl::create_process(ProcessImpl& process) {
-    constexpr std::u16string_view image = u"\\??\\C:\\Application.exe";
-    const ps::ProcessStart start{.name = "Application", .image_name = image, .command_line = image};
+bool MachineImpl::create_process(ProcessImpl& process, const ProcessOptions& of_process) {
+    const std::u16string image = to_utf16(of_process.image);
+    const std::u16string command_line = of_process.command_line.empty() ? image : to_utf16(of_process.command_line);
+    const se::Account account = account_of(of_process.account.value_or(Account::administrator));
+    const ps::ProcessStart start{
+        .name = "Application", .image_name = image, .command_line = command_line, .account = &account};
     const bool done = ps::processes_are_watched(*kernel_) ? run_system("ProcessCreate", [&] { process.create(start); })
                                                           : between_runs(*kernel_, [&] { process.create(start); });
     if (done && process.created() == STATUS_INSUFFICIENT_RESOURCES) throw std::bad_alloc();

@@ -48,7 +48,7 @@ public:
     Result<Driver> load_function(std::string_view name, void* entry);
     Result<Unload> unload(std::uint64_t id);
 
-    Outcome run_application(const std::function<void(Process&)>& body);
+    Outcome run_application(const ProcessOptions& of_process, const std::function<void(Process&)>& body);
     Outcome run_in_kernel(const std::function<void()>& body);
     Outcome advance(std::chrono::nanoseconds duration);
     Outcome shutdown();
@@ -77,7 +77,7 @@ private:
     // Runs `body` on a system thread until it returns or the machine stops, and records the outcome. False when it stopped.
     bool run_system(const char* name, const std::function<void()>& body);
     // False when the machine stopped meanwhile. Throws std::bad_alloc.
-    bool create_process(ProcessImpl& process);
+    bool create_process(ProcessImpl& process, const ProcessOptions& of_process);
     // Has the machine stopped? Then `outcome` tells how. Throws std::logic_error when it was switched off.
     [[nodiscard]] bool stopped();
     // Finishes a run: unwinds what a stop left, and makes an Outcome of it.

@@ -9,6 +9,7 @@
 #include "mm/arena.hpp"
 #include "ob/object.hpp"
 #include "ps/ps.hpp"
+#include "se/token.hpp"
 
 #include <algorithm>
 #include <new>
@@ -16,6 +17,14 @@
 
 namespace dirql {
 namespace api {
+
+se::Account account_of(Account account) noexcept {
+    switch (account) {
+    case Account::user: return se::Account::user;
+    case Account::system: return se::Account::system;
+    default: return se::Account::administrator;
+    }
+}
 
 ProcessImpl::ProcessImpl(ke::Machine& machine, const std::function<void(Process&)>& body)
     : machine_(machine), run_(unique_number()), body_(body) {}
@@ -25,7 +34,9 @@ ProcessImpl::ProcessImpl(ProcessImpl& parent, std::function<void(Process&)> body
     const std::u16string image = to_utf16(options.image);
     const std::u16string command_line = options.command_line.empty() ? image : to_utf16(options.command_line);
     (void)ke::system_service([&] {
-        create({"Application", image, command_line, parent.process_, options.inherit_handles});
+        const se::Account account = account_of(options.account.value_or(Account::administrator));
+        create({"Application", image, command_line, parent.process_, options.inherit_handles,
+                options.account ? &account : nullptr});
         return STATUS_SUCCESS;
     });
 }

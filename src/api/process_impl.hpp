@@ -26,6 +26,8 @@ struct ThreadState {
     [[nodiscard]] const Owner& owner() const noexcept { return belongs_to; }
 };
 
+[[nodiscard]] se::Account account_of(Account account) noexcept;
+
 class ProcessImpl {
 public:
     // Makes the process and its first thread, ready to run, unless the machine stops meanwhile. Throws std::bad_alloc when

@@ -3,6 +3,7 @@
 #include "ex/pool.hpp"
 #include "io/call_driver.hpp"
 #include "io/device.hpp"
+#include "io/device_security.hpp"
 #include "io/driver.hpp"
 #include "io/file.hpp"
 #include "io/irp.hpp"
@@ -161,10 +162,9 @@ NTSTATUS create_file_object(PDEVICE_OBJECT device, const OpenRequest& open, cons
 namespace {
 
 // Drivers look for FILE_WRITE_DATA, not for GENERIC_WRITE: what is asked is put in terms of files before the request is made.
-ACCESS_MASK map_access(ACCESS_STATE& access) noexcept {
+void map_access(ACCESS_STATE& access) noexcept {
     access.OriginalDesiredAccess = ob::map_generic(file_type, access.OriginalDesiredAccess);
     access.RemainingDesiredAccess = ob::map_generic(file_type, access.RemainingDesiredAccess);
-    return access.RemainingDesiredAccess | access.PreviouslyGrantedAccess;
 }
 
 // The driver has put another name, an absolute one, into the file object: the open begins anew with that.
@@ -178,7 +178,10 @@ NTSTATUS open_on(PDEVICE_OBJECT device, OpenRequest& open, ob::ParseRequest& req
     NTSTATUS status = openable(device, open);
     if (!NT_SUCCESS(status)) return status;
     if (open.hint != nullptr && !in_stack(device, open.hint)) return STATUS_INVALID_DEVICE_OBJECT_PARAMETER;
-    const ACCESS_MASK desired = map_access(*request.access);
+    map_access(*request.access);
+    status = check_open_access(device, request);
+    if (!NT_SUCCESS(status)) return status;
+    const ACCESS_MASK desired = request.access->RemainingDesiredAccess | request.access->PreviouslyGrantedAccess;
     PFILE_OBJECT file;
     status = create_file_object(device, open, request.remaining, request.attributes, &file);
     if (!NT_SUCCESS(status)) return status;

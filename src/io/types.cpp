@@ -1,5 +1,6 @@
 #include "io/types.hpp"
 
+#include "io/device_security.hpp"
 #include "io/file.hpp"
 
 namespace dirql::io {
@@ -12,6 +13,8 @@ const ob::ObjectType device_type{
     .case_insensitive = true,
     .destroy = destroy_device,
     .parse = open_file,
+    .descriptor = device_descriptor,
+    .security = device_security,
 };
 
 const ob::ObjectType driver_type{
@@ -36,6 +39,8 @@ const ob::ObjectType file_type{
     .close = file_handle_closed,
     .destroy = destroy_file,
     .parse = open_relative_file,
+    .descriptor = file_descriptor,
+    .security = file_security,
 };
 
 } // namespace dirql::io

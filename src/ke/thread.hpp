@@ -23,6 +23,7 @@ struct Process {
     std::size_t arena_size;
     void* ob; // the handle table
     void* ps;
+    void* se; // the primary token
     char name[32];
 };
 
@@ -117,6 +118,8 @@ struct Thread {
     std::byte* user_stack_top;
     ThreadIo io;
     void* ps; // upper layers' state
+    void* se; // the token that it impersonates with, or null
+    std::uint32_t se_state;
     char name[32];
     Fiber fiber;
     SehState seh;      // of the kernel side

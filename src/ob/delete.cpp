@@ -3,6 +3,7 @@
 #include "ke/stop.hpp"
 #include "ob/capture.hpp"
 #include "ob/object.hpp"
+#include "ob/security.hpp"
 #include "ob/state.hpp"
 
 #include <utility>
@@ -13,13 +14,8 @@ namespace {
 constexpr const char* document = "Bug Check 0x18: REFERENCE_BY_POINTER";
 
 void destroy(ObjectHeader& header) noexcept {
-    const ObjectType& type = *header.type;
-    if (type.destroy != nullptr) type.destroy(header.body());
-    --type_state(current_state(), type).objects;
-    NameInfo* info = header.name_info();
-    if (info != nullptr) free_pool_string(info->name);
-    header.pointer_count = 0;
-    ex::free_pool(info != nullptr ? static_cast<void*>(info) : &header, type.tag);
+    if (header.type->destroy != nullptr) header.type->destroy(header.body());
+    free_object(header);
 }
 
 // One worker deletes all that is there; objects that go meanwhile join the list.
@@ -42,6 +38,16 @@ void defer(ObjectHeader& header) noexcept {
 }
 
 } // namespace
+
+void free_object(ObjectHeader& header) noexcept {
+    const ObjectType& type = *header.type;
+    --type_state(current_state(), type).objects;
+    release_security(header);
+    NameInfo* info = header.name_info();
+    if (info != nullptr) free_pool_string(info->name);
+    header.pointer_count = 0;
+    ex::free_pool(info != nullptr ? static_cast<void*>(info) : &header, type.tag);
+}
 
 namespace detail {
 

@@ -4,6 +4,7 @@
 #include "ob/capture.hpp"
 #include "ob/directory.hpp"
 #include "ob/handle_table.hpp"
+#include "ob/security.hpp"
 #include "ob/state.hpp"
 
 #include <utility>
@@ -73,6 +74,8 @@ private:
         for (;;) {
             const std::u16string_view component = next_component();
             if (component.empty()) return STATUS_OBJECT_NAME_INVALID;
+            const NTSTATUS allowed = check_directory(*directory, DIRECTORY_TRAVERSE, mode());
+            if (!NT_SUCCESS(allowed)) return allowed;
             ObjectHeader* object = find_entry(*directory, component, case_rule(attributes_));
             if (object == nullptr) return nothing_there(*directory, component, found);
             if (takes_over(*object->type)) return parse_referenced(object->body(), found);
@@ -81,6 +84,8 @@ private:
             directory = static_cast<Directory*>(object->body());
         }
     }
+
+    [[nodiscard]] KPROCESSOR_MODE mode() const noexcept { return checked_mode(attributes_, lookup_.mode); }
 
     // A separator at the end leaves an empty component, which is no name.
     std::u16string_view next_component() noexcept {
@@ -98,6 +103,10 @@ private:
     NTSTATUS nothing_there(Directory& directory, std::u16string_view component, void** found) const noexcept {
         if (!rest_.empty()) return STATUS_OBJECT_PATH_NOT_FOUND;
         if (lookup_.insert == nullptr) return STATUS_OBJECT_NAME_NOT_FOUND;
+        const NTSTATUS allowed = check_directory(
+            directory,
+            lookup_.insert->type == &directory_type ? DIRECTORY_CREATE_SUBDIRECTORY : DIRECTORY_CREATE_OBJECT, mode());
+        if (!NT_SUCCESS(allowed)) return allowed;
         if (!insert_entry(directory, component, *lookup_.insert)) return STATUS_INSUFFICIENT_RESOURCES;
         *found = lookup_.insert->body();
         reference(*found);

@@ -6,6 +6,7 @@
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
 #include "ob/pool_tags.hpp"
+#include "ob/security.hpp"
 #include "ob/state.hpp"
 
 #include <utility>
@@ -76,7 +77,13 @@ ke::Process& handle_process(ULONG attributes) noexcept {
 NTSTATUS first_handle(void* body, void* placed, ACCESS_MASK access, ULONG attributes, HANDLE* handle) noexcept {
     if (handle == nullptr) return STATUS_SUCCESS;
     const OpenReason reason = placed == body ? OpenReason::create : OpenReason::open;
-    const ACCESS_MASK granted = granted_access(type_of(placed), access);
+    ACCESS_MASK granted = granted_access(type_of(placed), access);
+    if (placed != body) {
+        AccessState state(&type_of(placed), access, {});
+        const NTSTATUS status = check_open(placed, checked_mode(attributes, header_of(body).owner_mode), state.get());
+        if (!NT_SUCCESS(status)) return status;
+        granted = state.get().PreviouslyGrantedAccess;
+    }
     const NTSTATUS status = create_handle(handle_process(attributes), placed, granted, attributes, reason, handle);
     if (!NT_SUCCESS(status) && placed == body) make_temporary(body);
     return status;
@@ -97,6 +104,10 @@ NTSTATUS create_object(const ObjectType& type, const OBJECT_ATTRIBUTES* attribut
     set_flags(*header, captured.attributes);
     if (NameInfo* info = header->name_info()) info->name = captured.name.release();
     ++type_state(current_state(), type).objects;
+    if (const NTSTATUS status = capture_security(*header, attributes, mode); !NT_SUCCESS(status)) {
+        free_object(*header);
+        return status;
+    }
     *body = header->body();
     return STATUS_SUCCESS;
 }
@@ -112,6 +123,15 @@ NTSTATUS insert_object(void* body, ACCESS_MASK access, HANDLE* handle, void** in
         status = place_by_name(header, attributes, root, &placed);
     } else {
         reference(body); // as the walk along a name does
+    }
+    if (NT_SUCCESS(status) && placed == body) {
+        status = assign_security(header, header.owner_mode);
+        if (!NT_SUCCESS(status)) {
+            make_temporary(body); // it has no handle: its name goes
+            dereference(placed);
+        }
+    } else if (placed != body) {
+        release_security(header);
     }
     if (NT_SUCCESS(status)) {
         const NTSTATUS made = first_handle(body, placed, access, attributes, handle);
@@ -134,7 +154,8 @@ ACCESS_MASK map_generic(const ObjectType& type, ACCESS_MASK asked) noexcept {
 
 ACCESS_MASK granted_access(const ObjectType& type, ACCESS_MASK asked) noexcept {
     const ACCESS_MASK mask = map_generic(type, asked);
-    return ((mask & MAXIMUM_ALLOWED) != 0 ? mask | type.mapping.GenericAll : mask) & type.valid_access;
+    return ((mask & MAXIMUM_ALLOWED) != 0 ? mask | type.mapping.GenericAll : mask) &
+           (type.valid_access | ACCESS_SYSTEM_SECURITY);
 }
 
 NTSTATUS open_by_pointer(void* body, ULONG attributes, PACCESS_STATE passed, ACCESS_MASK access, const ObjectType* type,
@@ -143,8 +164,15 @@ NTSTATUS open_by_pointer(void* body, ULONG attributes, PACCESS_STATE passed, ACC
     if (type != nullptr && type != &type_of(body)) return STATUS_OBJECT_TYPE_MISMATCH;
     if (type == nullptr && mode != KernelMode) return STATUS_OBJECT_TYPE_MISMATCH;
     if (passed != nullptr) access = passed->RemainingDesiredAccess | passed->PreviouslyGrantedAccess;
-    return create_handle(handle_process(attributes), body, granted_access(type_of(body), access), attributes,
-                         OpenReason::open, handle);
+    const KPROCESSOR_MODE checked = checked_mode(attributes, mode);
+    ACCESS_MASK granted = granted_access(type_of(body), access);
+    if (checked != KernelMode) {
+        AccessState state(&type_of(body), access, {});
+        const NTSTATUS status = check_open(body, checked, passed != nullptr ? *passed : state.get());
+        if (!NT_SUCCESS(status)) return status;
+        granted = (passed != nullptr ? *passed : state.get()).PreviouslyGrantedAccess;
+    }
+    return create_handle(handle_process(attributes), body, granted, attributes, OpenReason::open, handle);
 }
 
 NTSTATUS reference_by_pointer(void* body, const ObjectType* type, KPROCESSOR_MODE mode) noexcept {

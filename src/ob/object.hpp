@@ -84,6 +84,9 @@ static_assert(sizeof(NameInfo) == 0x20);
                                      void** inserted = nullptr) noexcept;
 
 // Referencing. IRQL <= DISPATCH_LEVEL.
+// The end of an object whose type's delete procedure has run, or is not to.
+void free_object(ObjectHeader& header) noexcept;
+
 namespace detail {
 [[gnu::cold]] void last_reference_gone(ObjectHeader& header, bool may_delete_now) noexcept;
 [[noreturn, gnu::cold]] void reference_violation(ObjectHeader& header, const char* rule) noexcept;
@@ -131,8 +134,8 @@ inline void dereference_deferred(void* body) noexcept {
 
 // Generic rights as the type's own.
 [[nodiscard]] ACCESS_MASK map_generic(const ObjectType& type, ACCESS_MASK asked) noexcept;
-// The rights that a caller gets who asks for these, generic ones and MAXIMUM_ALLOWED among them. There are no access lists
-// yet: what the type knows of is granted.
+// The rights that a caller gets who asks for these, generic ones and MAXIMUM_ALLOWED among them, where no access list stands
+// against it: what the type knows of is granted.
 [[nodiscard]] ACCESS_MASK granted_access(const ObjectType& type, ACCESS_MASK asked) noexcept;
 
 // Forgets that the object is permanent: with its last handle its name goes. PASSIVE_LEVEL.

@@ -58,6 +58,15 @@ struct HandleClose {
     std::int64_t handles; // of the object, with this one: 1 is the last
 };
 
+// Asking for or changing an object's security descriptor.
+struct SecurityRequest {
+    void* object;
+    SECURITY_OPERATION_CODE operation; // SetSecurityDescriptor, QuerySecurityDescriptor
+    SECURITY_INFORMATION which;
+    PSECURITY_DESCRIPTOR descriptor; // kernel memory: what is set, or where what is asked for goes
+    ULONG* length;                   // of that buffer, and then what is needed: STATUS_BUFFER_TOO_SMALL
+};
+
 // What an open by name asks of an object at which the object manager's own part of the name ends.
 struct ParseRequest {
     void* object;             // the device, the symbolic link
@@ -111,6 +120,11 @@ struct _OBJECT_TYPE {
     void (*destroy)(void* object) noexcept = nullptr;
     // Opens what the rest of a name means. Success: *result is referenced. The object may be one of another type.
     NTSTATUS (*parse)(dirql::ob::ParseRequest&, void** result) noexcept = nullptr;
+    // Objects of this type have a descriptor though they have no name.
+    bool security_required = false;
+    // For types that keep descriptors elsewhere than in the header: the one that an open is checked against, or null.
+    PSECURITY_DESCRIPTOR (*descriptor)(void* object) noexcept = nullptr;
+    NTSTATUS (*security)(dirql::ob::SecurityRequest&) noexcept = nullptr;
     // As ObQueryNameString, for objects that know their names better than the namespace.
     NTSTATUS(*query_name)
     (void* object, bool has_name, POBJECT_NAME_INFORMATION information, ULONG length, PULONG needed) noexcept = nullptr;

@@ -2,19 +2,11 @@
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
+#include "ob/security.hpp"
 #include "ob/state.hpp"
 
 namespace dirql::ob {
 namespace {
-
-// What the open carries of its caller; create requests show it to drivers.
-ACCESS_STATE access_state(const ObjectType* type, ACCESS_MASK access, const UNICODE_STRING& name) noexcept {
-    ACCESS_STATE state{};
-    state.OriginalDesiredAccess = access;
-    state.RemainingDesiredAccess = type == nullptr ? access : map_generic(*type, access);
-    state.ObjectName = name;
-    return state;
-}
 
 NTSTATUS look_up(const CapturedAttributes& captured, const UNICODE_STRING& name, const ObjectType* type,
                  KPROCESSOR_MODE mode, ACCESS_STATE& access, void* parse_context, void** found) noexcept {
@@ -46,13 +38,20 @@ NTSTATUS open_by_name(const OBJECT_ATTRIBUTES* attributes, const ObjectType* typ
     CapturedAttributes captured;
     NTSTATUS status = captured.capture(attributes, mode);
     if (!NT_SUCCESS(status)) return status;
-    ACCESS_STATE state = access_state(type, access, captured.name.get());
+    AccessState access_state(type, access, captured.name.get());
+    ACCESS_STATE& state = access_state.get();
     void* found = nullptr;
     status = look_up(captured, captured.name.get(), type, mode, state, parse_context, &found);
     if (!NT_SUCCESS(status)) return status;
-    // What an open asked of a parse procedure, it may have been granted already.
-    const ACCESS_MASK asked = state.RemainingDesiredAccess | state.PreviouslyGrantedAccess;
-    const NTSTATUS opened = open_by_pointer(found, captured.attributes, nullptr, asked, type, KernelMode, handle);
+    NTSTATUS opened = STATUS_SUCCESS;
+    ObjectHeader& header = header_of(found);
+    // What a parse procedure made just now was checked there; what remains its maker may have.
+    if (!header.has(object_flags::not_inserted))
+        opened = check_open(found, checked_mode(captured.attributes, mode), state);
+    header.flags &= static_cast<std::uint8_t>(~object_flags::not_inserted);
+    const ACCESS_MASK granted = state.RemainingDesiredAccess | state.PreviouslyGrantedAccess;
+    if (NT_SUCCESS(opened))
+        opened = open_by_pointer(found, captured.attributes, nullptr, granted, type, KernelMode, handle);
     dereference(found);
     return NT_SUCCESS(opened) ? status : opened;
 }
@@ -61,8 +60,14 @@ NTSTATUS reference_by_name(const UNICODE_STRING& name, ULONG attributes, ACCESS_
                            KPROCESSOR_MODE mode, void* parse_context, void** body) noexcept {
     CapturedAttributes captured;
     captured.attributes = attributes;
-    ACCESS_STATE state = access_state(type, access, name);
-    return look_up(captured, name, type, mode, state, parse_context, body);
+    AccessState state(type, access, name);
+    NTSTATUS status = look_up(captured, name, type, mode, state.get(), parse_context, body);
+    if (!NT_SUCCESS(status) || header_of(*body).has(object_flags::not_inserted)) return status;
+    const NTSTATUS allowed = check_open(*body, checked_mode(attributes, mode), state.get());
+    if (NT_SUCCESS(allowed)) return status;
+    dereference(*body);
+    *body = nullptr;
+    return allowed;
 }
 
 } // namespace dirql::ob

@@ -14,6 +14,8 @@
 
 namespace dirql::ob {
 
+struct SecurityHooks;
+
 struct TypeState {
     const ObjectType* type;
     std::int64_t objects;
@@ -31,6 +33,7 @@ struct State {
     ex::KernelWork delete_work;
     bool delete_queued;
     CallbackLists callbacks;
+    const SecurityHooks* security; // null in a machine without se: everybody may everything
 };
 
 [[nodiscard]] inline State& state_of(ke::Machine& machine) noexcept { return machine.layer<State>(ke::Layer::ob); }

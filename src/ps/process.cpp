@@ -9,6 +9,7 @@
 #include "ob/object.hpp"
 #include "ob/pool_tags.hpp"
 #include "ps/state.hpp"
+#include "se/token.hpp"
 
 namespace dirql::ps {
 namespace {
@@ -20,6 +21,7 @@ void destroy_process(void* body) noexcept {
     ob::free_pool_string(static_cast<ProcessObject*>(body)->image_name);
     ob::free_pool_string(static_cast<ProcessObject*>(body)->command_line);
     ob::free_handle_table(process);
+    se::drop_token(process);
     if (process.arena != nullptr) mm::destroy_arena(ke::current_machine(), process);
     if (process.all_entry.Flink != nullptr) RemoveEntryList(&process.all_entry);
 }
@@ -46,14 +48,20 @@ bool copy_name(UNICODE_STRING& to, std::u16string_view name) noexcept {
     return to.Buffer != nullptr;
 }
 
+bool give_token(ke::Process& process, const ProcessStart& start) noexcept {
+    if (start.account == nullptr && start.parent != nullptr) return se::inherit_token(*start.parent, process);
+    return se::give_token(process, start.account == nullptr ? se::Account::administrator : *start.account);
+}
+
 bool fill(ke::Machine& machine, ProcessObject& object, const ProcessStart& start) noexcept {
     ke::Process& parent = start.parent != nullptr ? *start.parent : *machine.system_process;
     object.create_time = system_time(machine);
     object.exit_status = STATUS_PENDING;
     object.parent_id = parent.id;
     object.start_key = ++state_of(machine).start_keys;
-    return copy_name(object.image_name, start.image_name) && copy_name(object.command_line, start.command_line) &&
-           ob::create_handle_table(object.process) && mm::create_arena(machine, object.process) &&
+    return give_token(object.process, start) && copy_name(object.image_name, start.image_name) &&
+           copy_name(object.command_line, start.command_line) && ob::create_handle_table(object.process) &&
+           mm::create_arena(machine, object.process) &&
            (!start.inherit_handles || ob::inherit_handles(parent, object.process));
 }
 

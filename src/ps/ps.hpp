@@ -4,6 +4,7 @@
 #include "ke/machine.hpp"
 #include "ke/thread.hpp"
 #include "ob/object_type.hpp"
+#include "se/token.hpp"
 
 #include <ntifs.h>
 
@@ -84,6 +85,8 @@ struct ProcessStart {
     std::u16string_view command_line = {};
     ke::Process* parent = nullptr; // null: the system process
     bool inherit_handles = false;  // the parent's handles with OBJ_INHERIT, under the same values
+    // Whose token it has. Null: the parent's; without a parent an administrator's.
+    const se::Account* account = nullptr;
 };
 // The same, from a thread at PASSIVE_LEVEL where handles are inherited. STATUS_INSUFFICIENT_RESOURCES.
 [[nodiscard]] NTSTATUS create_process(ke::Machine& machine, const ProcessStart& start, ke::Process*& process) noexcept;

@@ -15,6 +15,7 @@
 #include "ob/object.hpp"
 #include "ps/make_thread.hpp"
 #include "ps/state.hpp"
+#include "se/token.hpp"
 
 #include <utility>
 
@@ -89,6 +90,7 @@ void run_down_thread(ke::Thread& thread) noexcept {
     const bool last = --object_of(process).live_threads == 0 && &process != machine.system_process;
     if (last) exit_process(process, thread.exit_status);
     run_down_apcs(thread);
+    se::drop_impersonation(thread);
     object.exit_time = system_time(machine);
 }
 

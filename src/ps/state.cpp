@@ -6,6 +6,7 @@
 #include "ob/object.hpp"
 #include "ob/state.hpp"
 #include "ps/make_thread.hpp"
+#include "se/token.hpp"
 
 namespace dirql::ps {
 namespace {
@@ -50,6 +51,7 @@ LARGE_INTEGER system_time(const ke::Machine& machine) noexcept {
 }
 
 bool initialize(ke::Machine& machine) noexcept {
+    if (!se::initialize(machine)) return false; // a process has a token
     auto* state = machine.allocate<State>();
     if (state == nullptr) return false;
     machine.layers[static_cast<unsigned>(ke::Layer::ps)] = state;

@@ -29,7 +29,9 @@ struct SecurityLab : Lab {
             status =
                 WdmlibIoCreateDeviceSecure(driver, 16, name == nullptr ? nullptr : &named, FILE_DEVICE_UNKNOWN,
                                            characteristics, FALSE, sddl == nullptr ? nullptr : &text, nullptr, &device);
-            if (NT_SUCCESS(status)) device->Flags &= ~static_cast<ULONG>(DO_DEVICE_INITIALIZING);
+            if (!NT_SUCCESS(status)) return;
+            *static_cast<Behaviour**>(device->DeviceExtension) = &behaviour; // as create_device has it
+            device->Flags &= ~static_cast<ULONG>(DO_DEVICE_INITIALIZING);
         });
         return status;
     }
@@ -123,4 +125,152 @@ TEST_CASE("a control routine asks what the sender's handle grants") {
                                          STATUS_ACCESS_DENIED,    STATUS_INVALID_PARAMETER, STATUS_ACCESS_DENIED,
                                          STATUS_INVALID_PARAMETER};
     CHECK(seen == expected);
+}
+
+namespace {
+
+NTSTATUS opened(Process& process, const char* name, ACCESS_MASK access) {
+    OpenOptions options;
+    options.access = access;
+    auto file = process.open(name, options);
+    return file ? STATUS_SUCCESS : file.error().status;
+}
+
+ProcessOptions as(Account account) {
+    ProcessOptions options;
+    options.account = account;
+    return options;
+}
+
+} // namespace
+
+TEST_CASE("who opens a device meets its list") {
+    SecurityLab lab;
+    REQUIRE(lab.make(u"\\Device\\System", u"D:P(A;;GA;;;SY)") == STATUS_SUCCESS);
+    REQUIRE(lab.make(u"\\Device\\Kernel", u"D:P") == STATUS_SUCCESS);
+    REQUIRE(lab.make(u"\\Device\\Admin", u"D:P(A;;GA;;;SY)(A;;GRGWGX;;;BA)(A;;GR;;;WD)") == STATUS_SUCCESS);
+    struct Row {
+        Account account;
+        const char* name;
+        ACCESS_MASK access;
+        NTSTATUS status;
+    };
+    constexpr ACCESS_MASK write = GENERIC_READ | GENERIC_WRITE;
+    for (const Row& row : {
+             Row{Account::user, "\\Device\\Open", write, STATUS_SUCCESS},
+             Row{Account::user, "\\Device\\Open", DELETE, STATUS_ACCESS_DENIED},
+             Row{Account::user, "\\Device\\Open", MAXIMUM_ALLOWED, STATUS_SUCCESS},
+             Row{Account::user, "\\Device\\System", GENERIC_READ, STATUS_ACCESS_DENIED},
+             Row{Account::administrator, "\\Device\\System", GENERIC_READ, STATUS_ACCESS_DENIED},
+             Row{Account::system, "\\Device\\System", GENERIC_ALL, STATUS_SUCCESS},
+             Row{Account::system, "\\Device\\Kernel", GENERIC_READ, STATUS_ACCESS_DENIED},
+             Row{Account::user, "\\Device\\Admin", GENERIC_READ, STATUS_SUCCESS},
+             Row{Account::user, "\\Device\\Admin", write, STATUS_ACCESS_DENIED},
+             Row{Account::administrator, "\\Device\\Admin", write, STATUS_SUCCESS},
+             Row{Account::administrator, "\\Device\\Admin", GENERIC_ALL, STATUS_ACCESS_DENIED},
+             Row{Account::administrator, "\\Device\\Admin", ACCESS_SYSTEM_SECURITY, STATUS_PRIVILEGE_NOT_HELD},
+         }) {
+        NTSTATUS status = -1;
+        const Outcome outcome =
+            lab.machine.run(as(row.account), [&](Process& process) { status = opened(process, row.name, row.access); });
+        CAPTURE(row.name, row.access);
+        CHECK(outcome.finished());
+        CHECK(status == row.status);
+    }
+}
+
+TEST_CASE("names below a device are the driver's to judge, unless the device asks for secure opens") {
+    SecurityLab lab;
+    std::vector<ACCESS_MASK> seen;
+    lab.behaviour[IRP_MJ_CREATE] = [&](PDEVICE_OBJECT, PIRP irp) {
+        const IO_SECURITY_CONTEXT* security = IoGetCurrentIrpStackLocation(irp)->Parameters.Create.SecurityContext;
+        seen.push_back(security->DesiredAccess);
+        seen.push_back(security->AccessState->RemainingDesiredAccess);
+        seen.push_back(security->AccessState->PreviouslyGrantedAccess);
+        return complete(irp, STATUS_SUCCESS);
+    };
+    REQUIRE(lab.make(u"\\Device\\Loose", u"D:P(A;;GA;;;SY)") == STATUS_SUCCESS);
+    const PDEVICE_OBJECT loose = lab.device;
+    REQUIRE(lab.make(u"\\Device\\Strict", u"D:P(A;;GA;;;SY)", FILE_DEVICE_SECURE_OPEN) == STATUS_SUCCESS);
+    NTSTATUS below = -1;
+    NTSTATUS strict = -1;
+    NTSTATUS above = -1;
+    (void)lab.machine.run(as(Account::user), [&](Process& process) {
+        below = opened(process, "\\Device\\Loose\\file", GENERIC_READ);
+        strict = opened(process, "\\Device\\Strict\\file", GENERIC_READ);
+    });
+    CHECK(below == STATUS_SUCCESS);
+    CHECK(strict == STATUS_ACCESS_DENIED);
+    constexpr ACCESS_MASK read = FILE_GENERIC_READ;
+    CHECK(seen == std::vector<ACCESS_MASK>{read, read, 0}); // nothing was granted: the driver is to judge
+    lab.in_kernel([&] {                                     // the characteristic is looked for at the top of the stack
+        PDEVICE_OBJECT filter = nullptr;
+        create_device(lab.driver, nullptr, lab.behaviour, 0, &filter);
+        filter->Characteristics |= FILE_DEVICE_SECURE_OPEN;
+        filter->Flags &= ~static_cast<ULONG>(DO_DEVICE_INITIALIZING);
+        IoAttachDeviceToDeviceStack(filter, loose);
+    });
+    seen.clear();
+    (void)lab.machine.run(as(Account::user), [&](Process& process) {
+        above = opened(process, "\\Device\\Loose\\file", GENERIC_READ);
+        CHECK(opened(process, "\\Device\\Open", GENERIC_READ) == STATUS_SUCCESS);
+    });
+    CHECK(above == STATUS_ACCESS_DENIED);
+    CHECK(seen == std::vector<ACCESS_MASK>{read, 0, read}); // of the device that is open to all: all was granted
+}
+
+TEST_CASE("a device's descriptor is asked for and changed by its handle, a file's by its driver") {
+    SecurityLab lab;
+    std::vector<std::pair<UCHAR, ULONG>> seen;
+    lab.behaviour[IRP_MJ_SET_SECURITY] = [&](PDEVICE_OBJECT, PIRP irp) {
+        const PIO_STACK_LOCATION location = IoGetCurrentIrpStackLocation(irp);
+        seen.emplace_back(location->MajorFunction, location->Parameters.SetSecurity.SecurityInformation);
+        return complete(irp, STATUS_SUCCESS);
+    };
+    NTSTATUS asked = -1;
+    NTSTATUS changed = -1;
+    NTSTATUS after = -1;
+    NTSTATUS file_asked = -1;
+    NTSTATUS file_changed = -1;
+    ULONG needed = 0;
+    ULONG file_needed = 0;
+    const auto open = [](const char16_t* text, HANDLE* handle) {
+        UNICODE_STRING name = unicode(text);
+        OBJECT_ATTRIBUTES attributes;
+        InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, nullptr, nullptr);
+        IO_STATUS_BLOCK block{};
+        return NtCreateFile(handle, READ_CONTROL | WRITE_DAC | SYNCHRONIZE, &attributes, &block, nullptr, 0, 0,
+                            FILE_OPEN, FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0);
+    };
+    const Outcome outcome = lab.run([&](Process& process) {
+        alignas(8) std::byte buffer[256];
+        SECURITY_DESCRIPTOR nobody{};
+        ACL empty{ACL_REVISION, 0, sizeof(ACL), 0, 0};
+        nobody.Revision = SECURITY_DESCRIPTOR_REVISION;
+        nobody.Control = SE_DACL_PRESENT;
+        nobody.Dacl = &empty;
+        HANDLE handle = nullptr;
+        ULONG length = 0; // in user memory, as the rest
+        CHECK(open(u"\\Device\\Open\\file", &handle) == STATUS_SUCCESS);
+        file_asked = NtQuerySecurityObject(handle, DACL_SECURITY_INFORMATION, buffer, sizeof buffer, &length);
+        file_needed = length;
+        file_changed = NtSetSecurityObject(handle, DACL_SECURITY_INFORMATION, &nobody);
+        NtClose(handle);
+        CHECK(open(u"\\Device\\Open", &handle) == STATUS_SUCCESS);
+        CHECK(NtQuerySecurityObject(handle, DACL_SECURITY_INFORMATION, buffer, 20, &length) == STATUS_BUFFER_TOO_SMALL);
+        asked = NtQuerySecurityObject(handle, DACL_SECURITY_INFORMATION, buffer, sizeof buffer, &length);
+        needed = length;
+        changed = NtSetSecurityObject(handle, DACL_SECURITY_INFORMATION, &nobody);
+        NtClose(handle);
+        after = opened(process, "\\Device\\Open", GENERIC_READ);
+    });
+    CHECK(outcome.finished());
+    CHECK(file_asked == STATUS_SUCCESS); // the driver knows nothing of descriptors: everybody's
+    CHECK(file_needed == 20);
+    CHECK(file_changed == STATUS_SUCCESS);
+    CHECK(seen == std::vector<std::pair<UCHAR, ULONG>>{{UCHAR{IRP_MJ_SET_SECURITY}, DACL_SECURITY_INFORMATION}});
+    CHECK(asked == STATUS_SUCCESS);
+    CHECK(needed == 20 + 8 + 20 + 20 + 24 + 20);
+    CHECK(changed == STATUS_SUCCESS);
+    CHECK(after == STATUS_ACCESS_DENIED);
 }
