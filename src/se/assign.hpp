@@ -17,7 +17,7 @@ struct AssignQuestion {
     KPROCESSOR_MODE mode; // applications need to be allowed the owner and the audit list that they ask for
     POOL_TYPE pool;
 };
-// STATUS_INVALID_OWNER, STATUS_PRIVILEGE_NOT_HELD, STATUS_INVALID_SECURITY_DESCR (no owner or group to be had, or a list that is too
+// STATUS_INVALID_OWNER, STATUS_PRIVILEGE_NOT_HELD, STATUS_INVALID_SECURITY_DESCR (a list that is too
 // long), STATUS_INSUFFICIENT_RESOURCES.
 [[nodiscard]] NTSTATUS assign(const AssignQuestion& question, PSECURITY_DESCRIPTOR* result) noexcept;
 

@@ -383,7 +383,7 @@ TEST_CASE_METHOD(AccessFixture, "SeAccessCheck agrees with a model") {
                 REQUIRE(got.status == expected.status);
             }
         }
-        CHECK(allowed > 2000);
+        CHECK(allowed > 1000);
         CHECK(allowed < 10'000);
     });
     CHECK(stop.kind == ke::StopKind::none);
