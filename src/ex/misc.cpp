@@ -65,6 +65,25 @@ VOID NTAPI ExLocalTimeToSystemTime(PLARGE_INTEGER LocalTime, PLARGE_INTEGER Syst
     *SystemTime = *LocalTime;
 }
 
+// The machine's processors are the same on every host.
+BOOLEAN NTAPI ExIsProcessorFeaturePresent(ULONG ProcessorFeature) {
+    DIRQL_DOOR(ExIsProcessorFeaturePresent);
+    switch (ProcessorFeature) {
+    case PF_COMPARE_EXCHANGE_DOUBLE:
+    case PF_MMX_INSTRUCTIONS_AVAILABLE:
+    case PF_XMMI_INSTRUCTIONS_AVAILABLE:
+    case PF_RDTSC_INSTRUCTION_AVAILABLE:
+    case PF_PAE_ENABLED:
+    case PF_XMMI64_INSTRUCTIONS_AVAILABLE:
+    case PF_SSE_DAZ_MODE_AVAILABLE:
+    case PF_NX_ENABLED:
+    case PF_SSE3_INSTRUCTIONS_AVAILABLE:
+    case PF_COMPARE_EXCHANGE128:
+    case PF_FASTFAIL_AVAILABLE: return TRUE;
+    default: return FALSE;
+    }
+}
+
 // Without a network address identifiers are unique to this machine, which the status says.
 NTSTATUS NTAPI ExUuidCreate(UUID* Uuid) {
     DIRQL_DOOR(ExUuidCreate);

@@ -112,6 +112,8 @@ void free_small(Pool& pool, void* block, ULONG tag) noexcept {
     if (tag != 0 && tag != header->tag) [[unlikely]]
         wrong_tag(block, header->tag, tag);
     check_free_irql(page->kind, block);
+    if (header->state == block_charged) [[unlikely]]
+        return_charge(block, header->size, is_paged(page->kind));
     PoolOwner& owner = pool.owners[header->owner];
     owner.bytes[is_paged(page->kind)] -= header->size;
     --owner.blocks;

@@ -110,6 +110,8 @@ void fill_units(void* memory, std::size_t bytes, std::uint64_t pattern) noexcept
 [[nodiscard]] void* allocate_big(Pool& pool, PoolKind kind, std::size_t bytes, ULONG tag, unsigned owner,
                                  Fill fill) noexcept;
 void free_big(Pool& pool, void* block, ULONG tag) noexcept;
+// A charged block is freed: its process may have others for it.
+[[gnu::cold]] void return_charge(void* block, std::size_t bytes, bool paged) noexcept;
 [[nodiscard]] BigBlock* find_big(const Pool& pool, const void* address) noexcept;
 [[nodiscard]] std::uint64_t big_entry(const Pool& pool, const void* address) noexcept;
 

@@ -72,7 +72,7 @@ void* allocate_big(Pool& pool, PoolKind kind, std::size_t bytes, ULONG tag, unsi
         return nullptr;
     }
     *entry = reinterpret_cast<std::uint64_t>(big);
-    *big = {{}, address, bytes, pages, tag, kind, static_cast<std::uint8_t>(owner)};
+    *big = {{}, address, bytes, pages, tag, kind, static_cast<std::uint8_t>(owner), false};
     fill(*big, how, fresh_pattern);
     enter(pool, *big);
     return address;
@@ -88,6 +88,7 @@ void free_big(Pool& pool, void* block, ULONG tag) noexcept {
     if (std::memcmp(big.address + big.size, &guard_mark, guard_size) != 0) overrun(block, big.size, big.tag);
     if (tag != 0 && tag != big.tag) wrong_tag(block, big.tag, tag);
     check_free_irql(big.kind, block);
+    if (big.charged) return_charge(block, big.size, is_paged(big.kind));
     fill(big, Fill::pattern, freed_pattern);
     pool.owners[big.owner].bytes[is_paged(big.kind)] -= big.size;
     --pool.owners[big.owner].blocks;

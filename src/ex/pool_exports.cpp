@@ -1,6 +1,7 @@
 // The pool functions that drivers call.
 #include "ex/active_objects.hpp"
 #include "ex/pool.hpp"
+#include "ex/pool_quota.hpp"
 #include "ke/exports/ex.hpp"
 #include "ke/pageable.hpp"
 #include "ke/stop.hpp"
@@ -20,6 +21,11 @@ constexpr ULONG untagged = pool_tag("None");
 void check_request(ULONG type, SIZE_T bytes, ULONG tag, const void* caller) noexcept {
     if (ke::current_processor()->irql > detail::highest_irql(pool_kind(type))) [[unlikely]]
         detail::allocate_irql_violation(type, bytes);
+    if (bytes == 0) [[unlikely]] {
+        ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0, ke::current_processor()->irql, type, 0,
+                      {.rule = "pool of no bytes was requested",
+                       .document = "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION"});
+    }
     if ((type & NonPagedPoolMustSucceed) != 0) [[unlikely]] {
         ke::bug_check(BAD_POOL_CALLER, 0x9A, type, bytes, tag,
                       {.rule = "the must-succeed pool is no longer supported", .document = document});
@@ -34,11 +40,14 @@ void check_request(ULONG type, SIZE_T bytes, ULONG tag, const void* caller) noex
     }
 }
 
-// Raises unless told not to. Processes have no limit of quota here, so only memory can lack.
+// Raises unless told not to.
 void* allocate_with_quota(ULONG type, SIZE_T bytes, ULONG tag, const void* caller) {
-    const ULONG plain = type & ~ULONG{POOL_QUOTA_FAIL_INSTEAD_OF_RAISE};
-    const ULONG raise = (type & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE) != 0 ? 0 : POOL_RAISE_IF_ALLOCATION_FAILURE;
-    return allocate_pool_checked(caller, plain | raise, bytes, tag);
+    check_request(type, bytes, tag, caller);
+    const Fill fill = (type & POOL_ZERO_ALLOCATION) != 0 ? Fill::zero : Fill::pattern;
+    NTSTATUS status = STATUS_SUCCESS;
+    void* block = allocate_charged_pool(caller, type, bytes, tag, fill, status);
+    if (block == nullptr && (type & POOL_QUOTA_FAIL_INSTEAD_OF_RAISE) == 0) ExRaiseStatus(status);
+    return block;
 }
 
 // The flags that ExAllocatePool2 must understand; those from POOL_FLAG_OPTIONAL_START on may be ignored.
@@ -70,19 +79,35 @@ void* allocate2(POOL_FLAGS flags, SIZE_T bytes, ULONG tag, const void* caller) {
     if (!valid_flags(flags) || tag == 0) return fail(flags, STATUS_INVALID_PARAMETER);
     const ULONG type = type_of(flags);
     check_request(type, bytes, tag, caller);
-    void* block = allocate_pool_for(caller, type, bytes, tag,
-                                    (flags & POOL_FLAG_UNINITIALIZED) != 0 ? Fill::pattern : Fill::zero);
-    return block != nullptr ? block : fail(flags, STATUS_INSUFFICIENT_RESOURCES);
+    const Fill fill = (flags & POOL_FLAG_UNINITIALIZED) != 0 ? Fill::pattern : Fill::zero;
+    NTSTATUS status = STATUS_INSUFFICIENT_RESOURCES;
+    void* block = (flags & POOL_FLAG_USE_QUOTA) != 0 ? allocate_charged_pool(caller, type, bytes, tag, fill, status)
+                                                     : allocate_pool_for(caller, type, bytes, tag, fill);
+    return block != nullptr ? block : fail(flags, status);
 }
 
-// Priority and node are hints; secure pool is another kind of memory, and must not be taken for plain one.
-bool understood(PCPOOL_EXTENDED_PARAMETER parameters, ULONG count) noexcept {
-    for (ULONG i = 0; i < count; ++i) {
-        const bool hint =
-            parameters[i].Type == PoolExtendedParameterPriority || parameters[i].Type == PoolExtendedParameterNumaNode;
-        if (!hint && !parameters[i].Optional) return false;
+// A computer of one node, without secure pool (which needs virtualization-based security).
+NTSTATUS understand(const POOL_EXTENDED_PARAMETER& parameter, POOL_FLAGS flags) noexcept {
+    constexpr ULONG any_node_ok = 0x80000000;
+    switch (parameter.Type) {
+    case PoolExtendedParameterPriority: return STATUS_SUCCESS; // memory lacks for all priorities or for none
+    case PoolExtendedParameterNumaNode: {
+        const bool node_is_there =
+            (parameter.PreferredNode & ~any_node_ok) == 0 || (parameter.PreferredNode & any_node_ok) != 0;
+        return (flags & POOL_FLAG_NON_PAGED) != 0 && node_is_there ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
     }
-    return true;
+    case PoolExtendedParameterSecurePool: return STATUS_NOT_SUPPORTED;
+    default: return STATUS_INVALID_PARAMETER;
+    }
+}
+
+NTSTATUS understand_all(PCPOOL_EXTENDED_PARAMETER parameters, ULONG count, POOL_FLAGS flags) noexcept {
+    if (count != 0 && parameters == nullptr) return STATUS_INVALID_PARAMETER;
+    for (ULONG i = 0; i < count; ++i) {
+        const NTSTATUS status = understand(parameters[i], flags);
+        if (!NT_SUCCESS(status) && !parameters[i].Optional) return status;
+    }
+    return STATUS_SUCCESS;
 }
 
 } // namespace
@@ -146,7 +171,8 @@ PVOID NTAPI ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag) {
 PVOID NTAPI ExAllocatePool3(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag,
                             PCPOOL_EXTENDED_PARAMETER ExtendedParameters, ULONG ExtendedParametersCount) {
     DIRQL_DOOR(ExAllocatePool3);
-    if (!understood(ExtendedParameters, ExtendedParametersCount)) return fail(Flags, STATUS_NOT_SUPPORTED);
+    const NTSTATUS status = understand_all(ExtendedParameters, ExtendedParametersCount, Flags);
+    if (!NT_SUCCESS(status)) return fail(Flags, status);
     return allocate2(Flags, NumberOfBytes, Tag, __builtin_return_address(0));
 }
 

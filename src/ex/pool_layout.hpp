@@ -41,7 +41,14 @@ struct BlockHeader {
 };
 static_assert(sizeof(BlockHeader) == 16);
 
-enum BlockState : std::uint8_t { block_free = 0x5F, block_allocated = 0xA1 };
+enum BlockState : std::uint8_t {
+    block_free = 0x5F,
+    block_allocated = 0xA1,
+    block_charged = 0xA3, // allocated, and charged to a process: see pool_quota.cpp
+};
+[[nodiscard]] constexpr bool is_allocated(std::uint8_t state) noexcept {
+    return state == block_allocated || state == block_charged;
+}
 
 struct PoolPage {
     std::uint64_t mark;
@@ -61,6 +68,7 @@ struct BigBlock {
     std::uint32_t tag;
     PoolKind kind;
     std::uint8_t owner;
+    bool charged;
 };
 
 inline constexpr std::uint64_t guard_mark = 0xD1A2'7E0F'5AFE'600Dull;

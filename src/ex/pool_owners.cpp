@@ -37,7 +37,7 @@ void find_small_leaks(const Pool& pool, unsigned owner, PoolLeaks& leaks) noexce
         for (PoolPage* page = list; page != nullptr; page = page->next) {
             for (unsigned i = 0; i < page->count; ++i) {
                 BlockHeader* header = block_in(page, i);
-                if (header->state != block_allocated || header->owner != owner) continue;
+                if (!is_allocated(header->state) || header->owner != owner) continue;
                 note_first(leaks, {data_of(header), header->size, header->tag, is_paged(page->kind), header->owner});
             }
         }

@@ -138,7 +138,7 @@ PoolBlock find_pool_block(const void* address) noexcept {
     const std::size_t index = (offset - page->first) / classes_of(page->kind).size[page->size_class];
     if (index >= page->count) return {};
     BlockHeader* header = block_in(page, static_cast<unsigned>(index));
-    if (header->state != block_allocated) return {};
+    if (!is_allocated(header->state)) return {};
     return {data_of(header), header->size, header->tag, is_paged(page->kind), header->owner};
 }
 

@@ -26,7 +26,7 @@ constexpr std::size_t cache_line = 64;
 ke::LockWaiter* waiter_of(ULONG_PTR count) noexcept { return reinterpret_cast<ke::LockWaiter*>(count & ~run_down); }
 
 [[noreturn]] void released_too_often(const void* reference) noexcept {
-    ke::bug_check(KERNEL_SECURITY_CHECK_FAILURE, FAST_FAIL_INVALID_REFERENCE_COUNT, ke::parameter(reference), 0, 0,
+    ke::bug_check(KERNEL_SECURITY_CHECK_FAILURE, FAST_FAIL_INVALID_REFERENCE_COUNT, 0, 0, ke::parameter(reference),
                   {.rule = "rundown protection was released more often than it was acquired",
                    .document = "ExReleaseRundownProtection function (wdm.h)"});
 }

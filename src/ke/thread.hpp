@@ -14,6 +14,13 @@ namespace dirql::ke {
 
 enum class ThreadState : std::uint8_t { initialized, ready, running, waiting, terminated };
 
+// Pool that a process is charged for, bytes. A limit of 0: as much as there is.
+struct PoolQuota {
+    std::size_t used;
+    std::size_t peak;
+    std::size_t limit;
+};
+
 struct Process {
     DISPATCHER_HEADER header;
     LIST_ENTRY threads;   // Thread::process_entry
@@ -25,6 +32,7 @@ struct Process {
     void* ps;
     void* se; // the primary token
     char name[32];
+    PoolQuota pool_quota[2]; // nonpaged, paged
 };
 
 // Which of a thread's two kinds of code runs: the sides of the system-service door.

@@ -198,6 +198,7 @@ TEST_CASE("misuse of push locks and rundown protection", "[pushlock][rundown][bu
     ke::Stop stop{};
     std::uint32_t code = KERNEL_AUTO_BOOST_INVALID_LOCK_RELEASE;
     std::uint64_t p2 = ke::parameter(&lock);
+    std::uint64_t p4 = 0;
     SECTION("released and not owned") {
         stop = kernel.run([&] {
             ExInitializePushLock(&lock);
@@ -222,7 +223,8 @@ TEST_CASE("misuse of push locks and rundown protection", "[pushlock][rundown][bu
     }
     SECTION("more references released than acquired") {
         code = KERNEL_SECURITY_CHECK_FAILURE;
-        p2 = ke::parameter(&reference);
+        p2 = 0;
+        p4 = ke::parameter(&reference);
         stop = kernel.run([&] {
             ExInitializeRundownProtection(&reference);
             CHECK(ExAcquireRundownProtection(&reference) == TRUE);
@@ -231,7 +233,8 @@ TEST_CASE("misuse of push locks and rundown protection", "[pushlock][rundown][bu
     }
     SECTION("a reference released after rundown") {
         code = KERNEL_SECURITY_CHECK_FAILURE;
-        p2 = ke::parameter(&reference);
+        p2 = 0;
+        p4 = ke::parameter(&reference);
         stop = kernel.run([&] {
             ExInitializeRundownProtection(&reference);
             ExWaitForRundownProtectionRelease(&reference);
@@ -240,6 +243,7 @@ TEST_CASE("misuse of push locks and rundown protection", "[pushlock][rundown][bu
     }
     CHECK(stop.code == code);
     CHECK(stop.parameters[1] == p2);
+    CHECK(stop.parameters[3] == p4);
 }
 
 TEST_CASE("cache-aware rundown protection in the driver's own memory", "[rundown]") {

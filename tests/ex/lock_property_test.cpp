@@ -200,7 +200,7 @@ TEST_CASE("a resource does what its model does", "[resource][property]") {
 
 TEST_CASE("a push lock does what its model does", "[pushlock][property]") {
     LockCrew crew(two_processors());
-    EX_PUSH_LOCK lock;
+    EX_PUSH_LOCK lock = 0x5555;
     crew.run([&] {
         std::minstd_rand random(7);
         std::set<unsigned> owners;
@@ -261,7 +261,7 @@ namespace {
 
 // Both forms of rundown protection behind one face.
 struct Plain {
-    EX_RUNDOWN_REF reference;
+    EX_RUNDOWN_REF reference{{0x5555}};
     Plain() { ExInitializeRundownProtection(&reference); }
     bool acquire(ULONG n) {
         return (n == 1 ? ExAcquireRundownProtection(&reference) : ExAcquireRundownProtectionEx(&reference, n)) != FALSE;

@@ -54,3 +54,17 @@ TEST_CASE("local time is UTC", "[time]") {
         CHECK(back.QuadPart == system.QuadPart);
     });
 }
+
+TEST_CASE("the features of a processor are those of every x64 one") {
+    test::KernelFixture kernel;
+    const ke::Stop stop = kernel.run([] {
+        for (const ULONG there : {PF_COMPARE_EXCHANGE_DOUBLE, PF_XMMI64_INSTRUCTIONS_AVAILABLE, PF_NX_ENABLED,
+                                  PF_RDTSC_INSTRUCTION_AVAILABLE, PF_COMPARE_EXCHANGE128})
+            CHECK(ExIsProcessorFeaturePresent(there) == TRUE);
+        for (const ULONG lacking :
+             {ULONG{PF_FLOATING_POINT_PRECISION_ERRATA}, ULONG{PF_FLOATING_POINT_EMULATED},
+              ULONG{PF_3DNOW_INSTRUCTIONS_AVAILABLE}, ULONG{PF_COMPARE64_EXCHANGE128}, ULONG{9999}})
+            CHECK(ExIsProcessorFeaturePresent(lacking) == FALSE);
+    });
+    CHECK(stop.kind == ke::StopKind::none);
+}

@@ -2,6 +2,7 @@
 #include "support/low_memory.hpp"
 
 #include "catch.hpp"
+#include "ke/system_service.hpp"
 
 #include <dirql/dirql.hpp>
 
@@ -301,6 +302,53 @@ TEST_CASE("pool and lists of the executive, each allocation failing once", "[low
             if (memory.got(entry)) ExFreeToLookasideListEx(&list, entry);
             ExDeleteLookasideListEx(&list);
         }
+        PEX_RUNDOWN_REF_CACHE_AWARE rundown = ExAllocateCacheAwareRundownProtection(NonPagedPoolNx, low_tag);
+        if (memory.got(rundown)) ExFreeCacheAwareRundownProtection(rundown);
+    });
+    CHECK(made >= 5);
+}
+
+TEST_CASE("pool that an application pays for, each allocation failing once", "[low]") {
+    const unsigned made = for_each_failing_allocation(in_application(), [](const LowMemory& memory) {
+        (void)ke::system_service([&] {
+            for (const SIZE_T size : {SIZE_T{16}, SIZE_T{3000}, SIZE_T{70'000}}) {
+                constexpr auto no_raise = static_cast<POOL_TYPE>(PagedPool | POOL_QUOTA_FAIL_INSTEAD_OF_RAISE);
+                void* block = ExAllocatePoolWithQuotaTag(no_raise, size, low_tag);
+                if (memory.got(block)) ExFreePoolWithTag(block, low_tag);
+            }
+            CHECK(ke::current_thread()->process->pool_quota[1].used == 0);
+            return STATUS_SUCCESS;
+        });
     });
     CHECK(made >= 4);
+}
+
+TEST_CASE("callback objects, each allocation failing once", "[low]") {
+    const unsigned made = for_each_failing_allocation(in_kernel(), [](const LowMemory& memory) {
+        UNICODE_STRING name = unicode(u"\\Callback\\Low");
+        OBJECT_ATTRIBUTES attributes = named(&name);
+        PCALLBACK_OBJECT object = nullptr;
+        if (!memory.ok(ExCreateCallback(&object, &attributes, TRUE, TRUE))) return;
+        PVOID registration = ExRegisterCallback(
+            object, [](PVOID, PVOID, PVOID) {}, nullptr);
+        if (memory.got(registration)) ExUnregisterCallback(registration);
+        ObDereferenceObject(object);
+    });
+    CHECK(made >= 4);
+}
+
+TEST_CASE("resources wait for memory that is short", "[low]") {
+    (void)for_each_failing_allocation(in_kernel(), [](const LowMemory&) {
+        ERESOURCE resource;
+        CHECK(ExInitializeResourceLite(&resource) == STATUS_SUCCESS);
+        ULONG_PTR owners[6] = {};
+        for (ULONG_PTR& owner : owners) { // each becomes an owner of its own
+            ExEnterCriticalRegionAndAcquireResourceShared(&resource);
+            ExSetResourceOwnerPointer(&resource, reinterpret_cast<PVOID>(reinterpret_cast<ULONG_PTR>(&owner) | 3));
+            KeLeaveCriticalRegion();
+        }
+        for (ULONG_PTR& owner : owners)
+            ExReleaseResourceForThreadLite(&resource, reinterpret_cast<ULONG_PTR>(&owner) | 3);
+        CHECK(ExDeleteResourceLite(&resource) == STATUS_SUCCESS);
+    });
 }
