@@ -36,7 +36,7 @@ NTSTATUS copy_image_name(const UNICODE_STRING& name, PUNICODE_STRING* result) no
 }
 
 std::size_t& quota_of(PEPROCESS process, POOL_TYPE type) noexcept {
-    return process_at(process).quota[(type & PagedPool) != 0 ? 1 : 0];
+    return process_at(process).process.pool_quota[(type & PagedPool) != 0 ? 1 : 0].used;
 }
 
 // A process may be charged with what the machine has, no more.

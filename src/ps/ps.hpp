@@ -30,7 +30,6 @@ struct ProcessObject {
     std::uint64_t parent_id;
     UNICODE_STRING image_name; // pool memory, as is the next; no buffer: there is none
     UNICODE_STRING command_line;
-    std::size_t quota[2];    // charged, in bytes: nonpaged, paged
     std::uint64_t start_key; // never given twice in a machine
 };
 
