@@ -96,6 +96,7 @@ NTSTATUS copy_to(PDEVICE_OBJECT lower, PIRP irp, Completion& completion, bool on
 }
 
 Lab::Lab(MachineOptions options) : machine(std::move(options)) {}
+Lab::Lab(Host& host, MachineOptions options) : machine(host, std::move(options)) {}
 
 Result<Driver> Lab::try_load(std::string_view name, Entry entry) {
     loading = &entry;

@@ -63,6 +63,7 @@ void set_completion(PIRP irp, Completion& completion, bool on_success = true, bo
 class Lab {
 public:
     explicit Lab(MachineOptions options = {});
+    Lab(Host& host, MachineOptions options);
 
     using Entry = std::function<NTSTATUS(PDRIVER_OBJECT)>;
     // Loads a driver whose DriverEntry this is; its Unload deletes all devices unless the closure sets another.
