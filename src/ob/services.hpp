@@ -5,8 +5,6 @@
 #include <ntifs.h>
 
 extern "C" {
-NTKERNELAPI NTSTATUS NTAPI NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS Class, PVOID Information, ULONG Length,
-                                         PULONG ReturnLength);
 NTKERNELAPI NTSTATUS NTAPI NtSetInformationObject(HANDLE Handle, OBJECT_INFORMATION_CLASS Class, PVOID Information,
                                                   ULONG Length);
 NTKERNELAPI NTSTATUS NTAPI ZwSetInformationObject(HANDLE Handle, OBJECT_INFORMATION_CLASS Class, PVOID Information,

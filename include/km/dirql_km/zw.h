@@ -210,6 +210,8 @@ NTKERNELAPI NTSTATUS NTAPI ZwClose(HANDLE Handle);
 NTKERNELAPI NTSTATUS NTAPI ZwDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle,
                                              HANDLE TargetProcessHandle, PHANDLE TargetHandle,
                                              ACCESS_MASK DesiredAccess, ULONG HandleAttributes, ULONG Options);
+NTKERNELAPI NTSTATUS NTAPI NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInformationClass,
+                                         PVOID ObjectInformation, ULONG ObjectInformationLength, PULONG ReturnLength);
 NTKERNELAPI NTSTATUS NTAPI ZwQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInformationClass,
                                          PVOID ObjectInformation, ULONG ObjectInformationLength, PULONG ReturnLength);
 NTKERNELAPI NTSTATUS NTAPI ZwMakeTemporaryObject(HANDLE Handle);
