@@ -7,6 +7,7 @@
 #include "ke/system_service.hpp"
 #include "ke/wait.hpp"
 #include "mm/arena.hpp"
+#include "ob/handle_table.hpp"
 #include "ob/object.hpp"
 #include "ps/ps.hpp"
 #include "se/token.hpp"
@@ -47,6 +48,7 @@ void ProcessImpl::create(const ps::ProcessStart& start) noexcept {
     first_ = ps::create_application_thread(machine_, *process_, "Main", first_body, this, &created_);
     if (first_ != nullptr) return;
     created_ = STATUS_INSUFFICIENT_RESOURCES;
+    ob::close_all_handles(*process_); // those that it inherited
     ob::dereference(std::exchange(process_, nullptr));
 }
 
