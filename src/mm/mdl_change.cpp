@@ -58,6 +58,9 @@ NTSTATUS protect_mapping(const MDL* mdl, ULONG protect) noexcept {
                       {.rule = "the mapping of an MDL was protected, and the MDL tells no valid mapping",
                        .document = "MmProtectMdlSystemAddress function (wdm.h)"});
     }
+    // The mapping of a kernel buffer whose frames follow one another is the buffer itself, with neighbours in its pages.
+    const bool shared = !detail::is_view(slot, base) && mdl->Process == nullptr && mdl->StartVa != nullptr;
+    if (shared) return STATUS_NOT_MAPPED_VIEW;
     if (!detail::is_view(slot, base) && !remember_protected(base, page_count(mdl)))
         return STATUS_INSUFFICIENT_RESOURCES;
     return slot.protect(base, page_count(mdl), host_protection(protect)) ? STATUS_SUCCESS

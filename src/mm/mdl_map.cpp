@@ -88,9 +88,7 @@ std::byte* map_view(const MDL* mdl, bool writable) noexcept {
 
 NTSTATUS map_for_kernel(PMDL mdl, bool writable, void*& address) noexcept {
     if ((mdl->MdlFlags & MDL_IO_SPACE) != 0) return STATUS_INSUFFICIENT_RESOURCES; // nothing answers there
-    // The kernel's own buffer keeps its address to itself: a mapping can be protected.
-    const bool own = mdl->Process == nullptr && mdl->StartVa != nullptr;
-    const bool direct = writable && !own && run_length(mdl, 0) >= page_count(mdl);
+    const bool direct = writable && run_length(mdl, 0) >= page_count(mdl);
     std::byte* base =
         direct ? current_slot().address_of_frame(static_cast<ke::Pfn>(frames(mdl)[0])) : map_view(mdl, writable);
     if (base == nullptr) return STATUS_INSUFFICIENT_RESOURCES;

@@ -96,7 +96,7 @@ void zero_frames(const MDL* mdl) noexcept {
 
 PMDL allocate_pages(const PagesWanted& wanted, MEMORY_CACHING_TYPE cache) noexcept {
     ke::Slot& slot = *ke::current_machine().slot;
-    if (!valid(wanted, cache)) return nullptr;
+    if (!valid(wanted, cache) || ke::current_machine().choice.allocation_fails()) return nullptr;
     // What there is: an MDL for more would be as much too long.
     const std::size_t most = std::min(wanted.pages(), slot.free_page_count());
     if (most < wanted.pages() && wanted.has(MM_ALLOCATE_FULLY_REQUIRED)) return nullptr;

@@ -44,7 +44,8 @@ void* reserve(SIZE_T bytes, ULONG tag, const void* caller) noexcept {
     if (pages == 0) return nullptr;
     auto* mapping = static_cast<ReservedMapping*>(
         ex::allocate_pool(NonPagedPoolNx, sizeof(ReservedMapping), reserved_tag, ex::Fill::zero));
-    std::byte* base = mapping == nullptr ? nullptr : slot.reserve_views(pages);
+    const bool room = mapping != nullptr && !ke::current_machine().choice.allocation_fails();
+    std::byte* base = room ? slot.reserve_views(pages) : nullptr;
     if (base == nullptr) {
         if (mapping != nullptr) ex::free_pool(mapping, reserved_tag);
         return nullptr;

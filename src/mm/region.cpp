@@ -126,6 +126,7 @@ bool map_page(Arena& arena, std::uint32_t page, ke::Pfn frame, ULONG protect) no
 }
 
 bool commit_page(Arena& arena, std::uint32_t page, ULONG protect) noexcept {
+    if (ke::current_machine().choice.allocation_fails()) return false;
     std::byte* memory = arena.slot->allocate_pages(1);
     if (memory == nullptr) return false;
     std::memset(memory, 0, ke::page_size);

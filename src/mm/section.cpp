@@ -25,6 +25,7 @@ struct SystemView {
 
 bool commit_frame(Section& section, std::uint32_t page) noexcept {
     if (section.frames[page] != 0) return true;
+    if (ke::current_machine().choice.allocation_fails()) return false;
     ke::Slot& slot = *ke::current_machine().slot;
     std::byte* memory = slot.allocate_pages(1);
     if (memory == nullptr) return false;
@@ -195,7 +196,7 @@ NTSTATUS map_system_view(Section& section, void*& base, std::size_t& bytes) noex
     auto* view =
         static_cast<SystemView*>(ex::allocate_pool(NonPagedPoolNx, sizeof(SystemView), view_tag, ex::Fill::none));
     if (view == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-    std::byte* const at = slot.reserve_views(pages);
+    std::byte* const at = ke::current_machine().choice.allocation_fails() ? nullptr : slot.reserve_views(pages);
     if (at == nullptr || !map_frames_of(section, at, pages)) {
         if (at != nullptr) slot.release_views(at, pages);
         ex::free_pool(view, view_tag);

@@ -24,19 +24,33 @@ Region* find_region(const Arena& arena, const VirtualRange& range, PageRange& pa
     return region != nullptr && region_holds(*region, pages) ? region : nullptr;
 }
 
+// ArenaPage::shift of a private page, while the commit under way may have to be undone.
+constexpr std::uint8_t being_committed = 2;
+
+void undo_commit(Arena& arena, PageRange pages) noexcept {
+    for (std::uint32_t page = pages.first; page < pages.end(); ++page) {
+        if (arena.find(page)->shift == being_committed) decommit_page(arena, page);
+    }
+}
+
 // All or nothing: what was not committed before is not afterwards, when memory runs out.
 NTSTATUS commit_private(Region& region, PageRange pages, ULONG protect) noexcept {
     Arena& arena = *region.arena;
-    std::uint32_t page = pages.first;
     std::uint32_t missing = 0;
-    for (; page < pages.end(); ++page) missing += !is_backed(*arena.find(page));
+    for (std::uint32_t page = pages.first; page < pages.end(); ++page) missing += !is_backed(*arena.find(page));
     if (missing > arena.slot->free_page_count()) return STATUS_COMMITMENT_LIMIT;
-    for (page = pages.first; page < pages.end(); ++page) {
-        if (is_backed(*arena.find(page))) {
-            protect_page(arena, page, protect);
-        } else if (!commit_page(arena, page, protect)) {
-            return STATUS_COMMITMENT_LIMIT; // the host refused a mapping
-        }
+    for (std::uint32_t page = pages.first; page < pages.end(); ++page) {
+        ArenaPage& entry = *arena.find(page);
+        if (is_backed(entry)) continue;
+        entry.shift = being_committed;
+        if (commit_page(arena, page, protect)) continue;
+        entry.shift = 0;
+        undo_commit(arena, {pages.first, page - pages.first});
+        return STATUS_COMMITMENT_LIMIT;
+    }
+    for (std::uint32_t page = pages.first; page < pages.end(); ++page) {
+        arena.find(page)->shift = 0;
+        protect_page(arena, page, protect);
     }
     return STATUS_SUCCESS;
 }

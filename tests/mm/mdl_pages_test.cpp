@@ -138,7 +138,7 @@ TEST_CASE("a reserved mapping serves one MDL after another", "[mdl]") {
     KernelFixture kernel;
     ke::Process& process = kernel.create_process();
     const ke::Stop stop = kernel.run([&] {
-        constexpr ULONG tag = 'gaT';
+        constexpr ULONG tag = 0x54616721;
         auto* user = static_cast<std::byte*>(mm::allocate_user(process, 4 * PAGE_SIZE));
         void* reserved = MmAllocateMappingAddress(2 * PAGE_SIZE, tag);
         REQUIRE(reserved != nullptr);
@@ -177,7 +177,7 @@ TEST_CASE("a reserved mapping serves one MDL after another", "[mdl]") {
 
 TEST_CASE("misuse of reserved mappings and of pages for an MDL", "[mdl][bugcheck]") {
     KernelFixture kernel;
-    constexpr ULONG tag = 'gaT', other = 'rehO';
+    constexpr ULONG tag = 0x54616721, other = 0x4F746821;
     void* reserved = nullptr;
     PMDL mdl = nullptr;
     const auto prepare = [&] {
@@ -315,8 +315,8 @@ TEST_CASE("the mapping of an MDL is protected, and its memory is not", "[mdl]") 
     ke::Process& process = kernel.create_process();
     const ke::Stop stop = kernel.run([&] {
         auto* user = static_cast<std::byte*>(mm::allocate_user(process, PAGE_SIZE));
-        auto* pool = static_cast<std::byte*>(ExAllocatePoolWithTag(NonPagedPool, 200, 1));
-        for (std::byte* buffer : {user, pool}) {
+        {
+            std::byte* const buffer = user;
             PMDL mdl = IoAllocateMdl(buffer, 200, FALSE, FALSE, nullptr);
             CHECK(MmProtectMdlSystemAddress(mdl, PAGE_READONLY) == STATUS_NOT_MAPPED_VIEW);
             MmProbeAndLockPages(mdl, KernelMode, IoModifyAccess);
@@ -345,6 +345,12 @@ TEST_CASE("the mapping of an MDL is protected, and its memory is not", "[mdl]") 
             CHECK(MmProtectMdlSystemAddress(mdl, PAGE_READWRITE) == STATUS_NOT_MAPPED_VIEW);
             IoFreeMdl(mdl);
         }
+        // A kernel buffer is mapped at its own address.
+        PMDL pool = IoAllocateMdl(ExAllocatePoolWithTag(NonPagedPool, 200, 1), 200, FALSE, FALSE, nullptr);
+        MmProbeAndLockPages(pool, KernelMode, IoModifyAccess);
+        CHECK(MmGetSystemAddressForMdlSafe(pool, NormalPagePriority) != nullptr);
+        CHECK(MmProtectMdlSystemAddress(pool, PAGE_READONLY) == STATUS_NOT_MAPPED_VIEW);
+        MmUnlockPages(pool);
     });
     CHECK(stop.kind == ke::StopKind::none);
 }
@@ -432,7 +438,7 @@ TEST_CASE("contiguous memory of the newer functions", "[contiguous]") {
         SIZE_T bytes = 5000;
         const auto extended = [&](std::uint64_t high, std::uint64_t boundary, ULONG protect, ULONG flags) {
             return MmAllocateContiguousMemoryEx(&bytes, at(0), at(high), at(boundary), MM_ANY_NODE_OK, protect, nullptr,
-                                                'gaT', flags, &memory);
+                                                0x54616721, flags, &memory);
         };
         CHECK(extended(anywhere, 64 * 1024, PAGE_EXECUTE_READWRITE, 0) == STATUS_SUCCESS);
         CHECK(bytes == 2 * PAGE_SIZE);
