@@ -371,3 +371,27 @@ TEST_CASE_METHOD(ThreadFixture, "a thread object that was overrun is found when 
     CHECK(stop.kind == ke::StopKind::bug_check);
     CHECK(stop.code == BAD_POOL_HEADER);
 }
+
+TEST_CASE("threaded DPCs run in system threads of the machine, at PASSIVE_LEVEL") {
+    ke::MachineOptions options;
+    options.processors = 2;
+    ProcessFixture kernel(options);
+    const auto stop = kernel.run([] {
+        static KDPC dpc;
+        static bool in_system_thread;
+        static KIRQL level;
+        level = HIGH_LEVEL;
+        KeInitializeThreadedDpc(
+            &dpc,
+            [](PKDPC, PVOID, PVOID, PVOID) {
+                level = KeGetCurrentIrql();
+                in_system_thread = PsIsSystemThread(PsGetCurrentThread()) != FALSE;
+            },
+            nullptr);
+        CHECK(KeInsertQueueDpc(&dpc, nullptr, nullptr) != FALSE);
+        KeFlushQueuedDpcs();
+        CHECK(level == PASSIVE_LEVEL);
+        CHECK(in_system_thread);
+    });
+    CHECK(stop.kind == ke::StopKind::none);
+}
