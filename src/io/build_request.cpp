@@ -208,6 +208,8 @@ PEPROCESS NTAPI IoGetRequestorProcess(PIRP Irp) {
     return Irp->Tail.Overlay.Thread == nullptr ? nullptr : ps::as_eprocess(thread_of(Irp).process);
 }
 
+// IRP_SYNCHRONOUS_PAGING_IO is the bit of IRP_INPUT_OPERATION, too: so what has a system buffer to be copied back counts as
+// synchronous. "Also returns TRUE if the IRP contains an IOCTL ... METHOD_BUFFERED" (IoIsOperationSynchronous function).
 BOOLEAN NTAPI IoIsOperationSynchronous(PIRP Irp) {
     DIRQL_DOOR(IoIsOperationSynchronous);
     PFILE_OBJECT file = IoGetCurrentIrpStackLocation(Irp)->FileObject;
