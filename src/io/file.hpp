@@ -13,7 +13,7 @@ namespace dirql::io {
 struct FileExtension {
     IO_COMPLETION_CONTEXT completion; // of the port: FILE_OBJECT::CompletionContext points here while the file has one
     PDEVICE_OBJECT
-        top; // whom requests go to in place of the stack's top: the hint of IoCreateFileSpecifyDeviceObjectHint
+    top; // whom requests go to in place of the stack's top: the hint of IoCreateFileSpecifyDeviceObjectHint
     IO_PRIORITY_HINT priority_hint;
     bool ignores_sharing;
     bool attaching; // IoAttachDevice: an exclusive device may be open already
