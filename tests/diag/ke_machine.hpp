@@ -38,7 +38,7 @@ public:
 
     diag::CodeName locate(std::uint64_t address, bool returned_to) override {
         if (returned_to) --address; // a call that does not return may be its function's last instruction
-        if (address < number(__start_driver_code) || address > number(__stop_driver_code)) return {};
+        if (address < number(__start_driver_code) || address >= number(__stop_driver_code)) return {};
         diag::CodeName name{.image = "echo.so"};
         std::uint64_t nearest = 0;
         for (std::size_t i = 0; i < functions.size(); ++i) {
