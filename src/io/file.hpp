@@ -12,8 +12,7 @@ namespace dirql::io {
 // What io keeps behind each file object's body; FILE_OBJECT::FileObjectExtension points at it.
 struct FileExtension {
     IO_COMPLETION_CONTEXT completion; // of the port: FILE_OBJECT::CompletionContext points here while the file has one
-    PDEVICE_OBJECT
-    top; // whom requests go to in place of the stack's top: the hint of IoCreateFileSpecifyDeviceObjectHint
+    PDEVICE_OBJECT top; // whom requests go to, by IoCreateFileSpecifyDeviceObjectHint; null: the stack's top
     IO_PRIORITY_HINT priority_hint;
     bool ignores_sharing;
     bool attaching; // IoAttachDevice: an exclusive device may be open already
