@@ -33,7 +33,7 @@ printf '#include <ntifs.h>\n#include <ntstatus.h>\n#include <bugcodes.h>\n#inclu
 
 # Known to differ. Theirs has two bug checks unlike the reference, and attributes and versions of before Windows 10.
 known=' BUGCODE_ID_DRIVER IMPERSONATING_WORKER_THREAD FILE_ATTRIBUTE_VALID_FLAGS FILE_ATTRIBUTE_VALID_SET_FLAGS '
-known="$known CONNECT_CURRENT_VERSION NTDDI_VERSION "
+known="$known CONNECT_CURRENT_VERSION NTDDI_VERSION ACCESS_MAX_MS_V5_ACE_TYPE "
 
 join "$scratch/ours" "$scratch/theirs" >"$scratch/both"
 awk -v known="$known" '{ all++ } $2 != $3 && !index(known, " " $1 " ") { print; different++ }
