@@ -168,6 +168,10 @@ TEST_CASE("a named section is shared by processes, drivers and the system", "[se
     void* system_view = nullptr;
     Outcome outcome = machine.run_in_kernel([&] {
         Named name(u"\\BaseNamedObjects\\Shared", OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE);
+        SECURITY_DESCRIPTOR everybody; // else what a driver makes is the system's, and administrators only read it
+        REQUIRE(RtlCreateSecurityDescriptor(&everybody, SECURITY_DESCRIPTOR_REVISION) == STATUS_SUCCESS);
+        REQUIRE(RtlSetDaclSecurityDescriptor(&everybody, TRUE, nullptr, FALSE) == STATUS_SUCCESS);
+        name.attributes.SecurityDescriptor = &everybody;
         LARGE_INTEGER size = large(3 * kib64 + 1);
         REQUIRE(ZwCreateSection(&kernel_handle, SECTION_ALL_ACCESS, &name.attributes, &size, PAGE_READWRITE, SEC_COMMIT,
                                 nullptr) == STATUS_SUCCESS);
