@@ -1,14 +1,16 @@
 // Every schedule of a scenario, one after another: races found, or shown not to be there.
 //
-//     const Exploration explored = dirql::explore({}, [&](Schedule& schedule) {
-//         Machine machine(host, {.processors = 2});
-//         ... load the driver ...
-//         CHECK(machine.run([&](Process& process) {
-//             Thread other = process.start_thread([&] { file.cancel(); });
+//     dirql::explore({}, [&](dirql::Schedule& schedule) {
+//         dirql::Machine machine(host, {.processors = 2});
+//         machine.load(drivers::race).value();
+//         const dirql::Outcome outcome = machine.run([&](dirql::Process& process) {
+//             dirql::Thread other = process.start_thread([&] { ... });
 //             schedule.begin();
-//             ...                                        // what races
+//             ...                                        // what races with it
+//             other.join();
 //             schedule.end();
-//         }).ok());
+//         });
+//         CHECK(outcome.finished());
 //     });
 #pragma once
 

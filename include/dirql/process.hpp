@@ -62,9 +62,9 @@ public:
     ChildProcess& operator=(ChildProcess&&) noexcept;
     ~ChildProcess();
     /// The process's identifier, as drivers know it (PsGetProcessId).
-    [[nodiscard]] std::uint64_t id() const noexcept;
+    [[nodiscard]] std::uint64_t id() const;
     /// Waits for its end, in the calling application thread, and says with which status it ended: STATUS_SUCCESS when its body
-    /// returned, else that of its termination. Once.
+    /// returned, else that of its termination. Once; afterwards, and when moved from, std::logic_error is thrown.
     Status wait();
 
 private:
@@ -84,6 +84,8 @@ public:
     /// NtTerminateProcess. The threads of the process unwind on their way out of the services that they are in, as at the
     /// machine's stop. STATUS_ACCESS_DENIED without PROCESS_TERMINATE (1).
     Status terminate(Status exit_status);
+    /// STATUS_INVALID_HANDLE when it is closed, or of another run.
+    Status close();
 
 private:
     friend class Process;

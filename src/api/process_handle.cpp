@@ -35,10 +35,14 @@ ChildProcess::~ChildProcess() {
     if (impl_ != nullptr) (void)wait();
 }
 
-std::uint64_t ChildProcess::id() const noexcept { return impl_->process().id; }
+std::uint64_t ChildProcess::id() const {
+    if (impl_ == nullptr) api::throw_unusable("a child process", true);
+    return impl_->process().id;
+}
 
 // In a stopped machine, and after the run, there is nothing to wait for.
 Status ChildProcess::wait() {
+    if (impl_ == nullptr) api::throw_unusable("a child process", true);
     const std::shared_ptr<api::ProcessImpl> child = std::move(impl_);
     return child->in_run() ? child->wait() : STATUS_SYSTEM_SHUTDOWN;
 }
@@ -68,12 +72,18 @@ Result<ProcessHandle> Process::open_process(std::uint64_t id, std::uint32_t acce
 ProcessHandle::ProcessHandle(std::unique_ptr<api::HandleState> state) : state_(std::move(state)) {}
 ProcessHandle::ProcessHandle(ProcessHandle&&) noexcept = default;
 ProcessHandle& ProcessHandle::operator=(ProcessHandle&& other) noexcept {
-    std::swap(state_, other.state_);
+    if (this != &other) {
+        close();
+        state_ = std::move(other.state_);
+    }
     return *this;
 }
 
-ProcessHandle::~ProcessHandle() {
-    if (state_ != nullptr && state_->owner().runs_now()) NtClose(state_->handle);
+ProcessHandle::~ProcessHandle() { close(); }
+
+Status ProcessHandle::close() {
+    const auto state = std::move(state_);
+    return state != nullptr && state->owner().runs_now() ? NtClose(state->handle) : STATUS_INVALID_HANDLE;
 }
 
 std::uint32_t ProcessHandle::granted_access() const {

@@ -100,6 +100,26 @@ TEST_CASE("a request kept beyond its run has ended with it") {
     CHECK(machine.run([&](Process&) { request.reset(); }).finished());
 }
 
+TEST_CASE("a child process is waited for once, and one that was moved from is none") {
+    Host host;
+    Machine machine = with_keeper(host);
+    const Outcome outcome = machine.run([](Process& process) {
+        ChildProcess child = process.start_process([](Process&) {}).value();
+        ChildProcess moved = std::move(child);
+        CHECK_THROWS_AS(child.id(), std::logic_error); // NOLINT(bugprone-use-after-move)
+        CHECK(moved.id() != process.id());
+        CHECK(moved.wait() == STATUS_SUCCESS);
+        CHECK_THROWS_AS(moved.wait(), std::logic_error);
+        ProcessHandle self = process.open_process(process.id(), 0x1000).value();
+        ProcessHandle other = std::move(self);
+        CHECK(self.close() == STATUS_INVALID_HANDLE); // NOLINT(bugprone-use-after-move)
+        CHECK(other.granted_access() == 0x1000);
+        CHECK(other.close() == STATUS_SUCCESS);
+        CHECK_THROWS_AS(other.granted_access(), std::logic_error);
+    });
+    CHECK(outcome.finished());
+}
+
 TEST_CASE("a request that nobody waits for is cancelled: a failed assertion does not stall the machine") {
     Host host;
     Machine machine = with_keeper(host);

@@ -66,6 +66,7 @@ int visit(dl_phdr_info* object, std::size_t, void* context) {
     Mutant mutant{};
     if (what == nullptr || std::sscanf(what, "%255[^:]:%x", mutant.name, &mutant.value) != 2) return;
     dl_iterate_phdr(visit, &mutant);
+    if (mutant.replaced == 0) std::fprintf(stderr, "mutant: %s is not linked here\n", mutant.name);
 }
 
 } // namespace
