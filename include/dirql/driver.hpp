@@ -5,7 +5,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <string>
+#include <utility>
+#include <variant>
 
 #pragma GCC visibility push(default)
 
@@ -31,6 +34,22 @@ struct LinkedDriver {
     /// PsSetCreateProcessNotifyRoutineEx refuse its routines (dirql_add_driver's INTEGRITY).
     bool integrity = false;
     mutable std::atomic<void*> image = nullptr; ///< dirql's: the pristine copy of the data, and who has the driver
+};
+
+/// Names a driver that is to be loaded, in each way in which Machine::load takes one. A LinkedDriver is referred to.
+class DriverSource {
+public:
+    DriverSource(const LinkedDriver& driver) : source_(&driver) {}
+    DriverSource(std::filesystem::path plug_in) : source_(std::move(plug_in)) {}
+    DriverSource(std::string name, void* driver_entry) : source_(Function{std::move(name), driver_entry}) {}
+
+private:
+    friend class api::MachineImpl;
+    struct Function {
+        std::string name;
+        void* entry;
+    };
+    std::variant<const LinkedDriver*, std::filesystem::path, Function> source_;
 };
 
 /// What unloading came to.

@@ -85,6 +85,14 @@ public:
     /// such a driver's, so of two of them reports name the one that was loaded first.
     Result<Driver> load(std::string_view name, void* driver_entry);
 
+    /// Loads drivers as those of start type 0 are when NT boots, which a machine does at most once and before any other driver
+    /// is loaded (std::logic_error): each DriverEntry in the order given, then the routines of
+    /// IoRegisterBootDriverReinitialization, then those of IoRegisterDriverReinitialization, all in a system thread at
+    /// PASSIVE_LEVEL. A driver that is loaded by `load` has its Reinitialize routines called right after its own DriverEntry,
+    /// and its boot Reinitialize routines never, for the boot is over. One result for each driver: one that fails does not keep
+    /// the others from being loaded.
+    std::vector<Result<Driver>> load_boot_drivers(const std::vector<DriverSource>& drivers);
+
     /// Asks for unloading. An error when the machine has stopped, perhaps of this; ErrorCode::invalid_argument for a driver that
     /// this machine does not have (any more).
     Result<Unload> unload(const Driver& driver);

@@ -1,6 +1,7 @@
 // Loading and unloading drivers.
 #include "api/machine_impl.hpp"
 #include "io/left_behind.hpp"
+#include "io/reinitialize.hpp"
 #include "ldr/debugger_hooks.hpp"
 #include "api/text.hpp"
 
@@ -114,6 +115,30 @@ Result<Driver> MachineImpl::load_function(std::string_view name, void* entry) {
     return start(std::move(driver), entry, entry, 0);
 }
 
+Result<Driver> MachineImpl::load(const DriverSource& source) {
+    if (const auto* linked = std::get_if<const LinkedDriver*>(&source.source_)) return load_linked(**linked);
+    if (const auto* path = std::get_if<std::filesystem::path>(&source.source_)) return load_plug_in(*path);
+    const auto& function = std::get<DriverSource::Function>(source.source_);
+    return load_function(function.name, function.entry);
+}
+
+std::vector<Result<Driver>> MachineImpl::load_boot_drivers(const std::vector<DriverSource>& sources) {
+    if (boot_is_over_) throw std::logic_error("boot drivers are loaded once, before all others");
+    boot_is_over_ = boot_drivers_load_ = true;
+    const std::unique_ptr<bool, void (*)(bool*)> at_end(&boot_drivers_load_, [](bool* loading) { *loading = false; });
+    std::vector<Result<Driver>> results;
+    for (const DriverSource& source : sources) results.push_back(load(source));
+    const bool ran = run_system("BootReinitialize", [] {
+        io::call_reinitialize_routines(io::ReinitializeRound::boot);
+        io::call_reinitialize_routines(io::ReinitializeRound::driver);
+    });
+    if (ran) return results;
+    for (Result<Driver>& result : results) {
+        if (result) result = stopped_error();
+    }
+    return results;
+}
+
 // Once for each name, so that loading and unloading may go on for ever.
 const char* MachineImpl::name_in_machine(const std::string& name) {
     const char*& known = names_[name];
@@ -126,6 +151,7 @@ const char* MachineImpl::name_in_machine(const std::string& name) {
 
 Result<Driver> MachineImpl::start(std::unique_ptr<LoadedDriver> loading, void* entry, void* base, std::size_t size) {
     LoadedDriver& driver = *loading;
+    boot_is_over_ = true;
     driver.code.name = name_in_machine(driver.name);
     const bool named = driver.code.name != nullptr;
     if (!named || !ke::add_code_range(*kernel_, driver.code)) {
@@ -142,7 +168,7 @@ Result<Driver> MachineImpl::start(std::unique_ptr<LoadedDriver> loading, void* e
         const io::DriverImage image{wide_name, reinterpret_cast<PDRIVER_INITIALIZE>(entry), base, size, driver.code};
         status = io::load_driver(image, &driver.object);
         if (NT_SUCCESS(status)) {
-            io::call_reinitialization_routines();
+            if (!boot_drivers_load_) io::call_reinitialize_routines(io::ReinitializeRound::driver);
         } else if (driver.object == nullptr) {
             io::check_left_behind(driver.code);
         }

@@ -47,6 +47,9 @@ Result<Driver> Machine::load(const std::filesystem::path& plug_in) {
 Result<Driver> Machine::load(std::string_view name, void* driver_entry) {
     return driven(impl(), [&] { return impl_->load_function(name, driver_entry); });
 }
+std::vector<Result<Driver>> Machine::load_boot_drivers(const std::vector<DriverSource>& drivers) {
+    return driven(impl(), [&] { return impl_->load_boot_drivers(drivers); });
+}
 Result<Unload> Machine::unload(const Driver& driver) {
     return driven(impl(), [&] { return impl_->unload(driver.id_); });
 }

@@ -46,6 +46,7 @@ public:
     Result<Driver> load_plug_in(const std::filesystem::path& path);
     Result<Driver> load_linked(const LinkedDriver& driver);
     Result<Driver> load_function(std::string_view name, void* entry);
+    std::vector<Result<Driver>> load_boot_drivers(const std::vector<DriverSource>& drivers);
     Result<Unload> unload(std::uint64_t id);
 
     Outcome run_application(const ProcessOptions& of_process, const std::function<void(Process&)>& body);
@@ -82,6 +83,7 @@ private:
     [[nodiscard]] bool stopped();
     // Finishes a run: unwinds what a stop left, and makes an Outcome of it.
     const Outcome& conclude();
+    Result<Driver> load(const DriverSource& source);
     Result<Driver> start(std::unique_ptr<LoadedDriver> driver, void* entry, void* base, std::size_t size);
     // The same text in the machine's memory, for as long as the machine lives. Null when that is exhausted.
     [[nodiscard]] const char* name_in_machine(const std::string& name);
@@ -95,6 +97,8 @@ private:
     ke::Machine* kernel_;
     std::uint64_t current_run_ = 0;
     bool off_ = false;
+    bool boot_is_over_ = false;      // a driver was loaded
+    bool boot_drivers_load_ = false; // Reinitialize routines wait for the last one
     std::exception_ptr listener_exception_;
     diag::Recorder recorder_;
     std::vector<std::unique_ptr<LoadedDriver>> drivers_; // in the order of loading

@@ -6,6 +6,7 @@
 #include "io/device.hpp"
 #include "io/irp.hpp"
 #include "io/associated.hpp"
+#include "io/reinitialize.hpp"
 #include "io/state.hpp"
 #include "io/types.hpp"
 #include "ke/callout.hpp"
@@ -31,13 +32,6 @@ NTSTATUS NTAPI invalid_request(PDEVICE_OBJECT, PIRP irp) {
     complete_request(irp, IO_NO_INCREMENT);
     return STATUS_INVALID_DEVICE_REQUEST;
 }
-
-struct ReinitializeEntry {
-    LIST_ENTRY entry;
-    PDRIVER_OBJECT driver;
-    PDRIVER_REINITIALIZE routine;
-    PVOID context;
-};
 
 struct DriverExtension {
     LIST_ENTRY entry;
@@ -109,23 +103,11 @@ void free_extensions(DriverState& state) noexcept {
         ex::free_pool(CONTAINING_RECORD(RemoveHeadList(&state.extensions), DriverExtension, entry), 0);
 }
 
-void forget_reinitialization(PDRIVER_OBJECT driver) noexcept {
-    LIST_ENTRY& list = io::state().reinitialize;
-    LIST_ENTRY* next;
-    for (LIST_ENTRY* e = list.Flink; e != &list; e = next) {
-        next = e->Flink;
-        auto* entry = CONTAINING_RECORD(e, ReinitializeEntry, entry);
-        if (entry->driver != driver) continue;
-        RemoveEntryList(e);
-        ex::free_pool(entry, 0);
-    }
-}
-
 // The driver object leaves the namespace; its body goes with the last reference.
 void drop_driver(PDRIVER_OBJECT driver) noexcept {
     RemoveEntryList(&state_of(driver).entry);
     InitializeListHead(&state_of(driver).entry);
-    forget_reinitialization(driver);
+    forget_reinitialize_routines(driver);
     ObMakeTemporaryObject(driver);
     ob::dereference(driver);
 }
@@ -253,19 +235,6 @@ void unload_if_possible(PDRIVER_OBJECT driver) noexcept {
     call_unload_in_system_thread(driver);
 }
 
-// A routine that registers itself again is called again, after all others.
-void call_reinitialization_routines() noexcept {
-    LIST_ENTRY& list = state().reinitialize;
-    while (!IsListEmpty(&list)) {
-        auto* entry = CONTAINING_RECORD(RemoveHeadList(&list), ReinitializeEntry, entry);
-        const ReinitializeEntry call = *entry;
-        ex::free_pool(entry, 0);
-        const ULONG count = ++call.driver->DriverExtension->Count;
-        ke::callout({ke::CalloutKind::reinitialize, reinterpret_cast<const void*>(call.routine)}, call.routine,
-                    call.driver, call.context, count);
-    }
-}
-
 void hold_driver(PVOID object) noexcept {
     ob::reference(object);
     ++state_of(driver_of(object)).work_items;
@@ -289,31 +258,7 @@ void destroy_driver(void* body) noexcept {
 using namespace dirql;
 using namespace dirql::io;
 
-namespace {
-
-VOID register_reinitialization(PDRIVER_OBJECT driver, PDRIVER_REINITIALIZE routine, PVOID context) noexcept {
-    auto* entry = static_cast<ReinitializeEntry*>(ex::allocate_pool(NonPagedPoolNx, sizeof(ReinitializeEntry), 'nieR'));
-    if (entry == nullptr) return; // the document knows no failure
-    *entry = {{}, driver, routine, context};
-    InsertTailList(&state().reinitialize, &entry->entry);
-}
-
-} // namespace
-
 extern "C" {
-
-VOID NTAPI IoRegisterDriverReinitialization(PDRIVER_OBJECT DriverObject,
-                                            PDRIVER_REINITIALIZE DriverReinitializationRoutine, PVOID Context) {
-    DIRQL_DOOR(IoRegisterDriverReinitialization);
-    register_reinitialization(DriverObject, DriverReinitializationRoutine, Context);
-}
-
-// Boot drivers' routines run when the devices of the boot have been enumerated: here, in the same round.
-VOID NTAPI IoRegisterBootDriverReinitialization(PDRIVER_OBJECT DriverObject,
-                                                PDRIVER_REINITIALIZE DriverReinitializationRoutine, PVOID Context) {
-    DIRQL_DOOR(IoRegisterBootDriverReinitialization);
-    register_reinitialization(DriverObject, DriverReinitializationRoutine, Context);
-}
 
 NTSTATUS NTAPI IoAllocateDriverObjectExtension(PDRIVER_OBJECT DriverObject, PVOID ClientIdentificationAddress,
                                                ULONG DriverObjectExtensionSize, PVOID* DriverObjectExtension) {

@@ -1,4 +1,4 @@
-// Driver objects: loading, reinitialisation, unloading.
+// Driver objects: loading, unloading.
 //
 // Unloading follows the documents: opens fail from the start; the Unload routine runs when no device of the driver has an open
 // file or an attachment; a device that Unload leaves behind keeps the image loaded.
@@ -65,8 +65,5 @@ enum class UnloadResult : std::uint8_t {
 // The last reference to a device of a driver that is to be unloaded went: Unload can run now. It runs in a system thread, and the
 // caller waits for it.
 void unload_if_possible(PDRIVER_OBJECT driver) noexcept;
-
-// Calls the reinitialisation routines that wait. PASSIVE_LEVEL, on a system thread.
-void call_reinitialization_routines() noexcept;
 
 } // namespace dirql::io

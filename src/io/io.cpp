@@ -12,7 +12,7 @@ bool initialize(ke::Machine& machine) noexcept {
     auto* io = machine.allocate<State>();
     if (io == nullptr) return false;
     machine.layers[static_cast<unsigned>(ke::Layer::io)] = io;
-    InitializeListHead(&io->reinitialize);
+    for (LIST_ENTRY& queue : io->reinitialize) InitializeListHead(&queue);
     for (LIST_ENTRY& list : io->shutdown) InitializeListHead(&list);
     InitializeListHead(&io->hard_error_list);
     io->configuration.Version = sizeof io->configuration;
