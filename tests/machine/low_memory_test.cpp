@@ -4,6 +4,11 @@
 #include "catch.hpp"
 #include "ke/system_service.hpp"
 
+#include "ob/handle_table.hpp"
+#include "ob/object.hpp"
+#include "ob/services.hpp"
+#include "ps/ps.hpp"
+
 #include <dirql/dirql.hpp>
 
 #include <ntifs.h>
@@ -321,6 +326,64 @@ TEST_CASE("pool that an application pays for, each allocation failing once", "[l
         });
     });
     CHECK(made >= 4);
+}
+
+namespace {
+
+OB_PREOP_CALLBACK_STATUS NTAPI allow(PVOID, POB_PRE_OPERATION_INFORMATION) { return OB_PREOP_SUCCESS; }
+
+void register_callbacks(const LowMemory& memory) {
+    OB_OPERATION_REGISTRATION operation{PsProcessType, OB_OPERATION_HANDLE_CREATE, allow, nullptr};
+    OB_CALLBACK_REGISTRATION registration{OB_FLT_REGISTRATION_VERSION, 1, unicode(u"1000"), nullptr, &operation};
+    PVOID registered = nullptr;
+    if (memory.ok(ObRegisterCallbacks(&registration, &registered))) ObUnRegisterCallbacks(registered);
+}
+
+void create_child(const LowMemory& memory) {
+    ke::Machine& machine = ke::current_machine();
+    ke::Process* process = nullptr;
+    const ps::ProcessStart start{"Child", u"\\??\\C:\\child.exe", u"child", machine.system_process, true};
+    if (!memory.ok(ps::create_process(machine, start, process))) return;
+    PUNICODE_STRING name = nullptr;
+    if (memory.ok(SeLocateProcessImageName(ps::as_eprocess(process), &name))) ExFreePool(name);
+    OBJECT_ATTRIBUTES attributes = named(nullptr);
+    CLIENT_ID client{PsGetProcessId(ps::as_eprocess(process)), nullptr};
+    HANDLE handle = nullptr;
+    if (memory.ok(ZwOpenProcess(&handle, PROCESS_ALL_ACCESS, &attributes, &client))) ZwClose(handle);
+    ob::close_all_handles(*process);
+    ob::dereference(process);
+}
+
+} // namespace
+
+TEST_CASE("dispatcher objects, queries, callbacks and processes, each allocation failing once", "[low]") {
+    const unsigned made = for_each_failing_allocation(in_kernel(), [](const LowMemory& memory) {
+        const auto at = reinterpret_cast<std::uintptr_t>(allow);
+        REQUIRE(ke::add_code_range(ke::current_machine(), {at, at + 1, "signed", true}));
+        HANDLE semaphore = nullptr, mutant = nullptr, timer = nullptr, device = nullptr;
+        UNICODE_STRING name = unicode(u"\\BaseNamedObjects\\Low");
+        OBJECT_ATTRIBUTES attributes = named(&name, OBJ_INHERIT);
+        if (memory.ok(NtCreateSemaphore(&semaphore, SEMAPHORE_ALL_ACCESS, &attributes, 1, 1))) {
+            alignas(8) char buffer[128];
+            ULONG length = 0;
+            (void)memory.ok(ZwQueryObject(semaphore, ObjectNameInformation, buffer, sizeof buffer, &length));
+            create_child(memory);
+            ZwClose(semaphore);
+        }
+        if (memory.ok(NtCreateMutant(&mutant, 0x1F0001, nullptr, TRUE))) ZwClose(mutant);
+        if (memory.ok(ZwCreateTimer(&timer, TIMER_ALL_ACCESS, nullptr, NotificationTimer))) ZwClose(timer);
+        UNICODE_STRING directory = unicode(u"\\ObjectTypes");
+        attributes = named(&directory);
+        if (memory.ok(ZwOpenDirectoryObject(&device, DIRECTORY_QUERY, &attributes))) {
+            alignas(8) static char names[4096];
+            ULONG context = 0;
+            (void)memory.ok(ZwQueryDirectoryObject(device, names, sizeof names, FALSE, TRUE, &context, nullptr));
+            ZwClose(device);
+        }
+        register_callbacks(memory);
+        ke::remove_code_range(ke::current_machine(), {at, at + 1, "signed", true});
+    });
+    CHECK(made >= 12);
 }
 
 TEST_CASE("callback objects, each allocation failing once", "[low]") {
