@@ -73,9 +73,6 @@ NTKERNELAPI NTSTATUS NTAPI NtCreateMailslotFile(PHANDLE FileHandle, ULONG Desire
                                                 PLARGE_INTEGER ReadTimeout);
 
 NTKERNELAPI NTSTATUS NTAPI NtFlushBuffersFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock);
-NTKERNELAPI NTSTATUS NTAPI NtSetVolumeInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock,
-                                                      PVOID FsInformation, ULONG Length,
-                                                      FS_INFORMATION_CLASS FsInformationClass);
 NTKERNELAPI NTSTATUS NTAPI NtQueryEaFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID Buffer, ULONG Length,
                                          BOOLEAN ReturnSingleEntry, PVOID EaList, ULONG EaListLength, PULONG EaIndex,
                                          BOOLEAN RestartScan);
