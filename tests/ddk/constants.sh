@@ -31,7 +31,8 @@ printf '#include <ntifs.h>\n#include <ntstatus.h>\n#include <bugcodes.h>\n#inclu
 "$compiler" -E -dM -I"$root/include/km" -I"$root/include/shared" "$scratch/unit.c" | constants >"$scratch/ours"
 "$mingw" -E -dM -D_WIN32_WINNT=0x0A00 -isystem "$ddk" "$scratch/unit.c" 2>/dev/null | constants >"$scratch/theirs"
 
-# Known to differ. Theirs has two bug checks unlike the reference, and attributes and versions of before Windows 10.
+# Known to differ. Theirs has two bug checks unlike the reference, and attributes, versions and kinds of ACEs of before
+# Windows 10.
 known=' BUGCODE_ID_DRIVER IMPERSONATING_WORKER_THREAD FILE_ATTRIBUTE_VALID_FLAGS FILE_ATTRIBUTE_VALID_SET_FLAGS '
 known="$known CONNECT_CURRENT_VERSION NTDDI_VERSION ACCESS_MAX_MS_V5_ACE_TYPE "
 
