@@ -45,10 +45,28 @@ TEST_CASE("random numbers are below MAXLONG, spread, and the same in every run",
 
 namespace {
 
-[[gnu::noinline]] USHORT trace_here(ULONG skip, ULONG count, PVOID* frames, PULONG hash) {
+using Trace = USHORT(ULONG skip, ULONG count, PVOID* frames, PULONG hash);
+
+USHORT trace_here(ULONG skip, ULONG count, PVOID* frames, PULONG hash) {
     const USHORT found = RtlCaptureStackBackTrace(skip, count, frames, hash);
     asm volatile("" ::: "memory"); // no tail call
     return found;
+}
+
+// Called through these, a function is neither inlined nor copied for one caller, whatever the compiler likes to do.
+Trace* volatile here = trace_here;
+
+// The one place that calls trace_here.
+USHORT trace_below(ULONG skip, ULONG count, PVOID* frames, PULONG hash) {
+    const USHORT found = here(skip, count, frames, hash);
+    asm volatile("" ::: "memory");
+    return found;
+}
+
+Trace* volatile below = trace_below;
+
+bool lies_in(PVOID address, Trace* function) {
+    return reinterpret_cast<ULONG_PTR>(address) - reinterpret_cast<ULONG_PTR>(function) < 200;
 }
 
 } // namespace
@@ -58,26 +76,28 @@ TEST_CASE("a back trace tells the callers, innermost first", "[rtl]") {
     (void)kernel.run([] {
         PVOID frames[8] = {}, again[8] = {}, skipped[8] = {};
         ULONG hash = 0, other = 0;
-        USHORT found[2];
-        volatile int runs = 2; // one call, whatever the compiler does to loops
-        for (int i = 0; i < runs; ++i) found[i] = trace_here(0, 8, i == 0 ? frames : again, i == 0 ? &hash : &other);
-        REQUIRE(found[0] >= 3);
-        CHECK(found[1] == found[0]);
-        const auto begin = reinterpret_cast<ULONG_PTR>(&trace_here);
-        CHECK(reinterpret_cast<ULONG_PTR>(frames[0]) - begin < 200);
-        for (int i = 0; i < found[0]; ++i) CHECK(frames[i] == again[i]);
+        const USHORT found = below(0, 8, frames, nullptr);
+        REQUIRE(found >= 4);
+        CHECK(below(0, 8, again, nullptr) == found);
+        CHECK(lies_in(frames[0], trace_here));
+        CHECK(lies_in(frames[1], trace_below));
+        CHECK(frames[2] != again[2]); // two places in this test, and beyond it the same callers
+        for (int i = 0; i < 2; ++i) CHECK(frames[i] == again[i]);
+        for (int i = 3; i < found; ++i) CHECK(frames[i] == again[i]);
+        CHECK(below(0, 2, again, &hash) == 2);
+        CHECK(below(0, 2, again, &other) == 2);
         CHECK(hash == other);
         CHECK(hash != 0);
-        const USHORT rest = trace_here(1, 2, skipped, nullptr);
-        CHECK(rest == 2);
-        CHECK(skipped[1] == frames[2]);
-        CHECK(trace_here(0, 1, skipped, &other) == 1);
+        CHECK(below(0, 1, skipped, &other) == 1);
         CHECK(other != hash);
-        CHECK(trace_here(1000, 8, skipped, nullptr) == 0);
-        CHECK(RtlWalkFrameChain(skipped, 2, 0) == 2); // without trace_here's frame
-        CHECK(skipped[1] == frames[2]);
+        CHECK(below(1, 3, skipped, nullptr) == 3);
+        CHECK(skipped[0] == frames[1]);
+        CHECK(skipped[2] == frames[3]);
+        CHECK(below(1000, 8, skipped, nullptr) == 0);
+        CHECK(RtlWalkFrameChain(skipped, 2, 0) == 2); // from this test on
+        CHECK(skipped[1] == frames[3]);
         CHECK(RtlWalkFrameChain(skipped, 1, 1 << 8) == 1);
-        CHECK(skipped[0] == frames[2]);
+        CHECK(skipped[0] == frames[3]);
         CHECK(RtlWalkFrameChain(skipped, 8, 1) == 0);
     });
 }
