@@ -3,6 +3,7 @@
 #include "ke/exports/ps.hpp"
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"
+#include "ke/stop.hpp"
 #include "ke/wait.hpp"
 #include "ps/ps.hpp"
 #include "ps/state.hpp"
@@ -22,6 +23,14 @@ int new_base(int increment) noexcept {
     if (increment >= saturation) return highest;
     if (increment <= -saturation) return lowest;
     return std::clamp(normal_base_priority + increment, lowest, highest);
+}
+
+// The ready lists are found by priority: what is none must not get there.
+void refuse_wrong_priority(const ke::Thread& thread, KPRIORITY priority) noexcept {
+    if (priority >= LOW_PRIORITY && priority <= HIGH_PRIORITY) return;
+    ke::bug_check(KERNEL_SECURITY_CHECK_FAILURE, FAST_FAIL_INVALID_ARG, 0, 0, ke::parameter(&thread),
+                  {.rule = "a thread was given a priority outside the range from LOW_PRIORITY to HIGH_PRIORITY",
+                   .document = "KeSetPriorityThread routine (wdm.h)"});
 }
 
 KAFFINITY active_processors() noexcept {
@@ -84,8 +93,9 @@ KPRIORITY NTAPI KeQueryPriorityThread(PRKTHREAD Thread) {
 KPRIORITY NTAPI KeSetPriorityThread(PKTHREAD Thread, KPRIORITY Priority) {
     DIRQL_DOOR(KeSetPriorityThread);
     ke::Thread& thread = *ke::thread_of(Thread);
+    ps::refuse_wrong_priority(thread, Priority);
     const KPRIORITY old = thread.priority;
-    ke::set_priority(thread, Priority);
+    ke::set_priority(thread, std::max<KPRIORITY>(Priority, LOW_PRIORITY + 1)); // the lowest is the system's own
     ke::reschedule_if_asked();
     return old;
 }
