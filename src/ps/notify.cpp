@@ -38,6 +38,7 @@ template <class Visit> void each(NotifyList& list, Visit visit) noexcept {
 NotifyLists& lists() noexcept { return state_of(ke::current_machine()).notify; }
 
 NotifySlot* find(NotifyList& list, const void* routine, NotifyKind kind) noexcept {
+    if (routine == nullptr) return nullptr; // a free place is none of a routine
     for (NotifySlot& slot : list.slot) {
         if (slot.routine == routine && slot.kind == kind && !slot.removing) return &slot;
     }

@@ -213,6 +213,8 @@ TEST_CASE_METHOD(NotifyFixture, "registration: integrity, duplicates, types, lim
         CHECK(PsSetCreateProcessNotifyRoutineEx2(PsCreateProcessNotifySubsystems, reinterpret_cast<PVOID>(process_ex),
                                                  TRUE) == STATUS_SUCCESS);
         CHECK(PsSetCreateProcessNotifyRoutine(process_routine, TRUE) == STATUS_PROCEDURE_NOT_FOUND);
+        CHECK(PsSetCreateProcessNotifyRoutine(nullptr, TRUE) == STATUS_PROCEDURE_NOT_FOUND); // no free place is one
+        CHECK_FALSE(ps::processes_are_watched(machine()));
         CHECK(PsRemoveCreateThreadNotifyRoutine(thread_routine) == STATUS_PROCEDURE_NOT_FOUND);
         CHECK(PsRemoveLoadImageNotifyRoutine(image_routine) == STATUS_PROCEDURE_NOT_FOUND);
         CHECK(PsSetCreateThreadNotifyRoutineEx(static_cast<PSCREATETHREADNOTIFYTYPE>(2),
