@@ -40,12 +40,13 @@ struct Request {
     ULONG options;
 };
 
-NTSTATUS make_duplicate(const Request& request, ke::Process& source_process, KPROCESSOR_MODE mode,
-                        HANDLE& made) noexcept {
+NTSTATUS make_duplicate(const Request& request, ke::Process& source_process, KPROCESSOR_MODE mode, HANDLE& made,
+                        bool& is_open) noexcept {
     void* body = nullptr;
     OBJECT_HANDLE_INFORMATION source{};
     NTSTATUS status = ob::reference_in_process(source_process, request.source, mode, &body, source);
-    if (!NT_SUCCESS(status)) return status;
+    is_open = NT_SUCCESS(status);
+    if (!is_open) return status;
     ProcessReference target;
     status = target.take(request.target_process, mode);
     if (NT_SUCCESS(status)) {
@@ -68,13 +69,14 @@ NTSTATUS duplicate(const Request& request) noexcept {
     if (NT_SUCCESS(status)) status = source.take(request.source_process, mode);
     if (!NT_SUCCESS(status)) return status;
     HANDLE made = nullptr;
+    bool is_open = true;
     if (request.target_process != nullptr) {
-        status = make_duplicate(request, *source, mode, made);
+        status = make_duplicate(request, *source, mode, made, is_open);
     } else if ((request.options & DUPLICATE_CLOSE_SOURCE) == 0) {
         status = STATUS_INVALID_PARAMETER;
     }
-    // The source is closed even where the duplicate failed.
-    if ((request.options & DUPLICATE_CLOSE_SOURCE) != 0) ob::close_in_process(*source, request.source, mode);
+    // The source is closed even where the duplicate failed, unless there is none.
+    if (is_open && (request.options & DUPLICATE_CLOSE_SOURCE) != 0) ob::close_in_process(*source, request.source, mode);
     const NTSTATUS written = ob::copy_out_if_wanted(request.target, made, mode);
     return NT_SUCCESS(status) ? written : status;
 }

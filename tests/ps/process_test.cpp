@@ -156,6 +156,14 @@ TEST_CASE_METHOD(ApplicationFixture, "NtDuplicateObject") {
         CHECK(ZwSetEvent(copy, nullptr) == STATUS_SUCCESS);
         CHECK(ZwDuplicateObject(self, reinterpret_cast<HANDLE>(0x7770), self, &event, 0, 0, 0) ==
               STATUS_INVALID_HANDLE);
+        // What is not open is not closed either; what is open is, though the target is none.
+        CHECK(ZwDuplicateObject(self, reinterpret_cast<HANDLE>(0x7770), self, &event, 0, 0, DUPLICATE_CLOSE_SOURCE) ==
+              STATUS_INVALID_HANDLE);
+        REQUIRE(ZwCreateEvent(&event, EVENT_ALL_ACCESS, nullptr, NotificationEvent, FALSE) == STATUS_SUCCESS);
+        HANDLE none = nullptr;
+        CHECK(ZwDuplicateObject(self, event, NtCurrentThread(), &none, 0, 0, DUPLICATE_CLOSE_SOURCE) ==
+              STATUS_OBJECT_TYPE_MISMATCH);
+        CHECK(ob::reference_by_handle(event, 0, nullptr, KernelMode, &body) == STATUS_INVALID_HANDLE);
         CHECK(ZwDuplicateObject(NtCurrentThread(), copy, self, &event, 0, 0, 0) == STATUS_OBJECT_TYPE_MISMATCH);
         CHECK(ZwDuplicateObject(self, copy, nullptr, nullptr, 0, 0, 0) == STATUS_INVALID_PARAMETER);
         const std::int64_t before = handles(event_type());
