@@ -3,6 +3,7 @@
 #include "ke/system_service.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
+#include "ob/security.hpp"
 #include "ob/user_memory.hpp"
 #include "ps/ps.hpp"
 
@@ -40,6 +41,20 @@ struct Request {
     ULONG options;
 };
 
+// What the source grants may be handed on. More of it is an open, which is checked, but types that keep their security themselves
+// give no more than the source has.
+NTSTATUS check_access(void* body, ACCESS_MASK asked, ACCESS_MASK source, KPROCESSOR_MODE mode,
+                      ACCESS_MASK& granted) noexcept {
+    const ob::ObjectType& type = ob::type_of(body);
+    granted = ob::map_generic(type, asked) & (type.valid_access | ACCESS_SYSTEM_SECURITY);
+    if ((granted & ~source) == 0) return STATUS_SUCCESS;
+    if (type.security != nullptr) return STATUS_ACCESS_DENIED;
+    ob::AccessState state(&type, granted, {});
+    const NTSTATUS status = ob::check_open(body, mode, state.get());
+    granted = state.get().PreviouslyGrantedAccess;
+    return status;
+}
+
 NTSTATUS make_duplicate(const Request& request, ke::Process& source_process, KPROCESSOR_MODE mode, HANDLE& made,
                         bool& is_open) noexcept {
     void* body = nullptr;
@@ -49,9 +64,10 @@ NTSTATUS make_duplicate(const Request& request, ke::Process& source_process, KPR
     if (!is_open) return status;
     ProcessReference target;
     status = target.take(request.target_process, mode);
+    ACCESS_MASK granted = source.GrantedAccess;
+    if (NT_SUCCESS(status) && (request.options & DUPLICATE_SAME_ACCESS) == 0)
+        status = check_access(body, request.access, source.GrantedAccess, mode, granted);
     if (NT_SUCCESS(status)) {
-        const bool same = (request.options & DUPLICATE_SAME_ACCESS) != 0;
-        const ACCESS_MASK granted = same ? source.GrantedAccess : ob::granted_access(ob::type_of(body), request.access);
         ULONG attributes =
             (request.options & DUPLICATE_SAME_ATTRIBUTES) != 0 ? source.HandleAttributes : request.attributes;
         if (mode != KernelMode) attributes &= ~ULONG{OBJ_KERNEL_HANDLE};
