@@ -123,12 +123,12 @@ PEX_TIMER NTAPI ExAllocateTimer(PEXT_CALLBACK Callback, PVOID CallbackContext, U
     return ex::as_ex_timer(*timer);
 }
 
-// TRUE when it was set already. NoWakeTolerance and the like only allow a timer to be late: it is in time.
+// TRUE when it was set already. After ExDeleteTimer, while the timer still expires, all three do nothing and return FALSE. NoWakeTolerance and the like only allow a timer to be late: it is in time.
 BOOLEAN NTAPI ExSetTimer(PEX_TIMER Timer, LONGLONG DueTime, LONGLONG Period, PEXT_SET_PARAMETERS Parameters) {
     DIRQL_DOOR(ExSetTimer);
     UNREFERENCED_PARAMETER(Parameters);
     ex::Timer& timer = ex::timer_of(Timer);
-    if (timer.deleted) ex::misused(&timer, timer.attributes, "a timer was set after ExDeleteTimer");
+    if (timer.deleted) return FALSE;
     if ((timer.attributes & EX_TIMER_HIGH_RESOLUTION) != 0 && DueTime >= 0)
         ex::misused(&timer, timer.attributes, "a high-resolution timer was set to an absolute time");
     timer.period = ex::period_of(timer, Period);
@@ -142,14 +142,15 @@ BOOLEAN NTAPI ExSetTimer(PEX_TIMER Timer, LONGLONG DueTime, LONGLONG Period, PEX
 BOOLEAN NTAPI ExCancelTimer(PEX_TIMER Timer, PEXT_CANCEL_PARAMETERS Parameters) {
     DIRQL_DOOR(ExCancelTimer);
     UNREFERENCED_PARAMETER(Parameters);
-    return ex::cancel(ex::timer_of(Timer));
+    ex::Timer& timer = ex::timer_of(Timer);
+    return !timer.deleted && ex::cancel(timer);
 }
 
 // TRUE when it was cancelled.
 BOOLEAN NTAPI ExDeleteTimer(PEX_TIMER Timer, BOOLEAN Cancel, BOOLEAN Wait, PEXT_DELETE_PARAMETERS Parameters) {
     DIRQL_DOOR(ExDeleteTimer);
     ex::Timer& timer = ex::timer_of(Timer);
-    if (timer.deleted) ex::misused(&timer, timer.attributes, "a timer was deleted twice");
+    if (timer.deleted) return FALSE;
     if (Wait != FALSE && Cancel == FALSE)
         ex::misused(&timer, timer.attributes, "ExDeleteTimer was to wait for a timer that it was not to cancel");
     if (Wait != FALSE) ke::check_may_wait(Timer, nullptr);

@@ -131,6 +131,33 @@ TEST_CASE("a timer that is not cancelled is deleted when it has expired; the del
     }));
 }
 
+TEST_CASE("after ExDeleteTimer a timer that still expires is neither set, cancelled nor deleted again",
+          "[ke][ex_timer]") {
+    KernelFixture kernel;
+    check_finished(kernel.run([] {
+        Calls calls;
+        int deleted = 0;
+        EXT_DELETE_PARAMETERS parameters;
+        ExInitializeDeleteTimerParameters(&parameters);
+        parameters.DeleteCallback = [](PVOID context) { ++*static_cast<int*>(context); };
+        parameters.DeleteContext = &deleted;
+        PEX_TIMER timer = ExAllocateTimer(Calls::routine, &calls, 0);
+        const std::uint64_t begin = now_us();
+        CHECK_FALSE(ExSetTimer(timer, us(300), 0, nullptr));
+        CHECK_FALSE(ExDeleteTimer(timer, FALSE, FALSE, &parameters));
+        CHECK_FALSE(ExSetTimer(timer, us(100'000), 0, nullptr));
+        CHECK_FALSE(ExCancelTimer(timer, nullptr));
+        CHECK_FALSE(ExDeleteTimer(timer, FALSE, FALSE, nullptr));
+        CHECK_FALSE(ExDeleteTimer(timer, TRUE, TRUE, nullptr));
+        CHECK(now_us() - begin < 300); // the last one did not wait
+        CHECK(deleted == 0);
+        sleep_us(1'000);
+        CHECK(calls.count == 1);
+        CHECK(calls.last - begin < 900);
+        CHECK(deleted == 1);
+    }));
+}
+
 TEST_CASE("misuse of EX_TIMERs is a bug check", "[ke][ex_timer]") {
     KernelFixture kernel;
     static PEX_TIMER timer;
