@@ -30,7 +30,7 @@ struct Timer {
     void* context;
     std::uint64_t period; // 100 ns; 0: one shot
     ULONG attributes;
-    bool calling;
+    unsigned calling; // expirations whose routine runs: one on each processor may
     bool deleted;
     bool awaited; // by ExDeleteTimer, which frees it
     EXT_DELETE_PARAMETERS end;
@@ -44,7 +44,9 @@ PEX_TIMER as_ex_timer(Timer& timer) noexcept { return reinterpret_cast<PEX_TIMER
 }
 
 bool is_set(const Timer& timer) noexcept { return timer.timer.Header.Inserted != 0; }
-bool is_idle(const Timer& timer) noexcept { return !is_set(timer) && timer.dpc.DpcData == nullptr && !timer.calling; }
+bool is_idle(const Timer& timer) noexcept {
+    return !is_set(timer) && timer.dpc.DpcData == nullptr && timer.calling == 0;
+}
 
 void finish_deletion(Timer& timer) noexcept {
     const EXT_DELETE_PARAMETERS end = timer.end;
@@ -71,10 +73,10 @@ void NTAPI expired(PKDPC, PVOID context, PVOID, PVOID) noexcept {
     Timer& timer = *static_cast<Timer*>(context);
     set_next_period(timer);
     if (timer.callback != nullptr) {
-        timer.calling = true;
+        ++timer.calling;
         ke::callout({ke::CalloutKind::other, reinterpret_cast<const void*>(timer.callback)}, timer.callback,
                     as_ex_timer(timer), timer.context);
-        timer.calling = false;
+        --timer.calling;
     }
     if (!timer.deleted || !is_idle(timer)) return;
     if (!timer.awaited) return finish_deletion(timer);
@@ -123,7 +125,8 @@ PEX_TIMER NTAPI ExAllocateTimer(PEXT_CALLBACK Callback, PVOID CallbackContext, U
     return ex::as_ex_timer(*timer);
 }
 
-// TRUE when it was set already. After ExDeleteTimer, while the timer still expires, all three do nothing and return FALSE. NoWakeTolerance and the like only allow a timer to be late: it is in time.
+// TRUE when it was set already. After ExDeleteTimer, while the timer still expires, this and the two below do nothing and
+// return FALSE. NoWakeTolerance and the like only allow a timer to be late: it is in time.
 BOOLEAN NTAPI ExSetTimer(PEX_TIMER Timer, LONGLONG DueTime, LONGLONG Period, PEXT_SET_PARAMETERS Parameters) {
     DIRQL_DOOR(ExSetTimer);
     UNREFERENCED_PARAMETER(Parameters);

@@ -131,6 +131,35 @@ TEST_CASE("a timer that is not cancelled is deleted when it has expired; the del
     }));
 }
 
+TEST_CASE("a deletion waits for all expirations of a timer that run at once", "[ke][ex_timer]") {
+    KernelFixture kernel({}, shape(3, 4));
+    check_finished(kernel.run([] {
+        static int began, ended, deleted_after;
+        began = ended = 0;
+        deleted_after = -1;
+        EXT_DELETE_PARAMETERS parameters;
+        ExInitializeDeleteTimerParameters(&parameters);
+        parameters.DeleteCallback = [](PVOID) { deleted_after = ended; };
+        // The second expiration outlives the first; the third and later ones are over at once.
+        PEX_TIMER timer = ExAllocateTimer(
+            [](PEX_TIMER, PVOID) {
+                const int mine = ++began;
+                if (mine == 1) work(100'000);
+                if (mine == 2) work(500'000);
+                if (mine <= 2) ++ended;
+            },
+            nullptr, EX_TIMER_HIGH_RESOLUTION);
+        KeRaiseIrqlToDpcLevel(); // so that the other processors expire it
+        ExSetTimer(timer, us(500), 5'000, nullptr);
+        while (ended == 0) work(10);
+        CHECK(began >= 2);
+        ExDeleteTimer(timer, TRUE, FALSE, &parameters);
+        KeLowerIrql(PASSIVE_LEVEL);
+        sleep_us(10'000);
+        CHECK(deleted_after == 2);
+    }));
+}
+
 TEST_CASE("after ExDeleteTimer a timer that still expires is neither set, cancelled nor deleted again",
           "[ke][ex_timer]") {
     KernelFixture kernel;
