@@ -29,7 +29,7 @@ struct Registration {
     CallbackObject* object; // referenced
     PCALLBACK_FUNCTION function;
     PVOID context;
-    unsigned running;    // notifications that are in the function
+    unsigned running;    // notifications that are in the function, or come to it next
     KEVENT* not_running; // on the stack of the thread that unregisters it; then it is called no more
 };
 
@@ -81,6 +81,16 @@ void run(const Registration& registration, PVOID argument1, PVOID argument2) noe
     ke::callout({ke::CalloutKind::other, code}, registration.function, registration.context, argument1, argument2);
 }
 
+void hold(const CallbackObject& object, LIST_ENTRY* entry) noexcept {
+    if (entry != &object.registrations) ++registration_at(entry).running;
+}
+
+// It may be gone when this returns, and threads have run.
+void let_go(Registration& registration) noexcept {
+    if (--registration.running == 0 && registration.not_running != nullptr)
+        KeSetEvent(registration.not_running, IO_NO_INCREMENT, FALSE);
+}
+
 } // namespace
 
 constinit const ob::ObjectType callback_type{
@@ -96,21 +106,18 @@ bool initialize_callbacks(ke::Machine& machine) noexcept {
            make_known(u"\\Callback\\PowerState") && make_known(u"\\Callback\\ProcessorAdd");
 }
 
-// A routine that is registered meanwhile comes last and is called too. One that runs keeps its place in the list: whoever
-// unregisters it waits till then.
+// A routine that is registered meanwhile comes last and is called too. One that runs, or comes next, keeps its place in the
+// list: whoever unregisters it waits till then. The next one is held before the one before is let go of: who waited for that
+// may run at once, and unregister both.
 void notify_callback(CallbackObject& object, void* argument1, void* argument2) noexcept {
     LIST_ENTRY* entry = object.registrations.Flink;
+    hold(object, entry);
     while (entry != &object.registrations) {
         Registration& registration = registration_at(entry);
-        if (registration.not_running != nullptr) {
-            entry = entry->Flink;
-            continue;
-        }
-        ++registration.running;
-        run(registration, argument1, argument2);
+        if (registration.not_running == nullptr) run(registration, argument1, argument2);
         entry = entry->Flink;
-        if (--registration.running == 0 && registration.not_running != nullptr)
-            KeSetEvent(registration.not_running, IO_NO_INCREMENT, FALSE);
+        hold(object, entry);
+        let_go(registration);
     }
 }
 

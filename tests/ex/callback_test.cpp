@@ -3,6 +3,8 @@
 
 #include "ex/callback.hpp"
 #include "ex/pool.hpp"
+#include "ke/scheduler.hpp"
+#include "ke/thread.hpp"
 #include "ob/object.hpp"
 #include "ob/state.hpp"
 
@@ -189,6 +191,51 @@ TEST_CASE_METHOD(ObjectFixture, "who unregisters a callback waits until it runs 
                                       }});
     CHECK(stop.kind == ke::StopKind::none);
     CHECK(shared.left == 1);
+}
+
+TEST_CASE_METHOD(ObjectFixture, "who waited for a callback may unregister the next one too, at once", "[callback]") {
+    struct Shared {
+        PCALLBACK_OBJECT object;
+        PVOID first, second, third;
+        int second_ran, third_ran;
+        std::size_t blocks;
+    } shared{};
+    const auto pause = [](LONGLONG us) {
+        LARGE_INTEGER time;
+        time.QuadPart = -10 * us;
+        KeDelayExecutionThread(KernelMode, FALSE, &time);
+    };
+    const auto slow = [](PVOID, PVOID, PVOID) {
+        LARGE_INTEGER time;
+        time.QuadPart = -10'000;
+        KeDelayExecutionThread(KernelMode, FALSE, &time);
+    };
+    const auto count = [](PVOID counter, PVOID, PVOID) { ++*static_cast<int*>(counter); };
+    const ke::Stop stop = kernel.run({[&] {
+                                          shared.object = callback(u"\\Callback\\Chain", TRUE, TRUE);
+                                          shared.blocks = ex::pool_totals().blocks;
+                                          shared.first = ExRegisterCallback(shared.object, slow, nullptr);
+                                          shared.second = ExRegisterCallback(shared.object, count, &shared.second_ran);
+                                          shared.third = ExRegisterCallback(shared.object, count, &shared.third_ran);
+                                          ExNotifyCallback(shared.object, nullptr, nullptr);
+                                          pause(1000);
+                                          CHECK(shared.third_ran == 1);
+                                          ExUnregisterCallback(shared.third);
+                                          CHECK(ex::pool_totals().blocks == shared.blocks);
+                                          ObDereferenceObject(shared.object);
+                                      },
+                                      [&] { // runs on as soon as the first one's routine is left
+                                          ke::current_thread()->base_priority = LOW_REALTIME_PRIORITY;
+                                          ke::set_priority(*ke::current_thread(), LOW_REALTIME_PRIORITY);
+                                          pause(300);
+                                          ExUnregisterCallback(shared.first);
+                                          const int ran = shared.second_ran;
+                                          ExUnregisterCallback(shared.second);
+                                          CHECK(ran == 0);
+                                          CHECK(shared.second_ran == 0);
+                                      }});
+    CHECK(stop.kind == ke::StopKind::none);
+    CHECK(shared.third_ran == 1);
 }
 
 TEST_CASE("misuse of push locks and rundown protection", "[pushlock][rundown][bugcheck]") {
