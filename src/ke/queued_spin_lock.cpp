@@ -16,7 +16,6 @@
 namespace dirql::ke {
 namespace {
 
-constexpr const char* document = "Queued Spin Locks";
 constexpr KIRQL synch_level = 12; // SYNCH_LEVEL of x64
 
 // KSPIN_LOCK_QUEUE::Lock: the lock's address, and in its low bits, which alignment leaves free, how the handle stands.
@@ -39,14 +38,6 @@ UCHAR& waiter_of(KLOCK_QUEUE_HANDLE& handle) noexcept { return (&handle.OldIrql)
 
 bool held_plainly(KSPIN_LOCK word) noexcept { return word != 0 && word <= max_processors; }
 
-[[noreturn, gnu::cold]] void used_both_ways(PKSPIN_LOCK lock) noexcept {
-    bug_check(SPIN_LOCK_NOT_OWNED, parameter(lock), *lock, 0, 0,
-              {.rule =
-                   "a spin lock was acquired as a queued one while it was held as an ordinary one: one lock is used in "
-                   "one of the two ways only",
-               .document = document});
-}
-
 void wait_in_queue(Processor* processor, PKSPIN_LOCK lock, KLOCK_QUEUE_HANDLE& handle) noexcept {
     Thread& thread = *processor->current; // the flow is its, or a DPC's on top of it
     waiter_of(handle) = static_cast<UCHAR>(processor->number);
@@ -60,7 +51,7 @@ void acquire(PKSPIN_LOCK lock, KLOCK_QUEUE_HANDLE& handle) noexcept {
     Processor* processor = current_processor();
     const KSPIN_LOCK last = *lock;
     if (held_plainly(last)) [[unlikely]]
-        used_both_ways(lock);
+        spin_lock_used_both_ways(lock);
     if (last != 0 && may_hold_lock(*processor, lock)) [[unlikely]]
         spin_lock_already_owned(lock);
     handle.LockQueue.Next = nullptr;

@@ -4,6 +4,7 @@
 #include "ke/clock.hpp"
 #include "ke/exports/ke.hpp"
 #include "ke/irql.hpp"
+#include "ke/machine.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/stop.hpp"
 
@@ -26,6 +27,7 @@ void spin(PKSPIN_LOCK lock, KSPIN_LOCK mark) noexcept {
     Thread& thread = *current_processor()->current; // the flow is its, or a DPC's on top of it
     thread.awaited_lock = lock;
     do {
+        if (*lock > max_processors) spin_lock_used_both_ways(lock); // the address of a queue's handle
         spin_once();
     } while (!try_take(lock, mark));
     thread.awaited_lock = nullptr;
@@ -41,6 +43,16 @@ void spin_lock_not_owned(const void* lock) noexcept {
 void spin_lock_already_owned(const void* lock) noexcept {
     bug_check(SPIN_LOCK_ALREADY_OWNED, parameter(lock), 0, 0, 0,
               {.rule = "a spin lock was acquired twice by one processor: it would spin forever", .document = document});
+}
+
+void spin_lock_used_both_ways(const KSPIN_LOCK* lock) noexcept {
+    bug_check(SPIN_LOCK_NOT_OWNED, parameter(lock), *lock, 0, 0,
+              {.rule = *lock <= max_processors
+                           ? "a spin lock was acquired as a queued one while it was held as an ordinary one: one lock "
+                             "is used in one of the two ways only"
+                           : "a spin lock was acquired as an ordinary one while it was held as a queued one, or is "
+                             "none: one lock is used in one of the two ways only",
+               .document = "Queued Spin Locks"});
 }
 
 void forget_lock(Processor* processor, const void* lock) noexcept {

@@ -25,6 +25,8 @@ Processor* spin_once() noexcept;
 
 [[noreturn, gnu::cold]] void spin_lock_not_owned(const void* lock) noexcept;
 [[noreturn, gnu::cold]] void spin_lock_already_owned(const void* lock) noexcept;
+// As an ordinary lock and as a queued one.
+[[noreturn, gnu::cold]] void spin_lock_used_both_ways(const KSPIN_LOCK* lock) noexcept;
 // KeRaiseIrql's rule for the release functions: they lower or keep the IRQL.
 void lower_after_release(KIRQL level, const char* rule, const char* document) noexcept;
 

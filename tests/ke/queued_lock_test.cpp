@@ -128,6 +128,15 @@ TEST_CASE("misuse of queued spin locks is found", "[ke][queued_lock]") {
             },
             SPIN_LOCK_NOT_OWNED);
     }
+    SECTION("acquired as an ordinary one while it is held as a queued one") {
+        check_stop(
+            [] {
+                KIRQL old;
+                KeAcquireInStackQueuedSpinLock(&lock, &handle);
+                KeAcquireSpinLock(&lock, &old);
+            },
+            SPIN_LOCK_NOT_OWNED, reinterpret_cast<std::uintptr_t>(&lock));
+    }
     SECTION("released as an ordinary one") {
         check_stop(
             [] {
