@@ -134,11 +134,13 @@ Slot::Slot(unsigned index, std::size_t physical_memory)
     if (direct_map == MAP_FAILED) fail("mmap of physical memory");
     user_frames_ = create_frame_table(slot_size / page_size);
     view_frames_ = create_frame_table(views_size / page_size);
+    view_lengths_ = create_frame_table(views_size / page_size);
 }
 
 Slot::~Slot() {
     munmap(user_frames_, slot_size / page_size * sizeof(Pfn));
     munmap(view_frames_, views_size / page_size * sizeof(Pfn));
+    munmap(view_lengths_, views_size / page_size * sizeof(Pfn));
     close(memory_fd_);
     if (in_forked_child()) return; // another slot may stand there
     forget_flows();
@@ -199,12 +201,18 @@ void Slot::unmap(std::byte* address, std::size_t count) noexcept {
 
 std::byte* Slot::reserve_views(std::size_t count) noexcept {
     const std::size_t first = views_.take(count);
-    return first == Bitmap::none ? nullptr : system_base_ + views_offset + first * page_size;
+    if (first == Bitmap::none) return nullptr;
+    view_lengths_[first] = static_cast<Pfn>(count);
+    return system_base_ + views_offset + first * page_size;
 }
 
 void Slot::release_views(std::byte* address, std::size_t count) noexcept {
     unmap(address, count);
-    views_.give(static_cast<std::size_t>(address - system_base_ - views_offset) >> page_shift, count);
+    const std::size_t first = view(address);
+    const Pfn rest = view_lengths_[first] - static_cast<Pfn>(count);
+    view_lengths_[first] = 0;
+    if (rest != 0) view_lengths_[first + count] = rest;
+    views_.give(first, count);
 }
 
 Pfn Slot::frame_of(const void* address) const noexcept {
@@ -235,6 +243,7 @@ void Slot::reset() noexcept {
         std::memset(system_base_, 0, used);
     }
     if (views_.high_water() != 0) unmap(system_base_ + views_offset, views_.high_water());
+    std::fill_n(view_lengths_, views_.high_water(), 0);
     if (user_pages_used_ != 0) unmap(user_base_, user_pages_used_);
     user_pages_used_ = 0;
     physical_.clear();

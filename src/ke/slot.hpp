@@ -59,7 +59,13 @@ public:
 
     // A run of view addresses, not yet mapped. Null when the view range is full.
     [[nodiscard]] std::byte* reserve_views(std::size_t count) noexcept;
+    // The first `count` pages of the view that begins here, or all of them; the rest is a view then. The caller knows of
+    // view_pages() that it has as many.
     void release_views(std::byte* address, std::size_t count) noexcept;
+    // How many pages the view has that begins at this address of the view range; 0: none begins there.
+    [[nodiscard]] std::size_t view_pages(const std::byte* address) const noexcept {
+        return view_lengths_[view(address)];
+    }
 
     // The frame behind an address of this slot, or no_frame where nothing is mapped.
     [[nodiscard]] Pfn frame_of(const void* address) const noexcept;
@@ -104,6 +110,9 @@ private:
         std::size_t high_water_ = 0;
     };
 
+    [[nodiscard]] std::size_t view(const std::byte* address) const noexcept {
+        return static_cast<std::size_t>(address - system_base_ - views_offset) >> page_shift;
+    }
     // Nothing runs in the slot any more.
     void forget_flows() noexcept;
 
@@ -116,8 +125,9 @@ private:
     std::byte* user_base_;
     Bitmap physical_;
     Bitmap views_;
-    Pfn* user_frames_ = nullptr; // one entry a page of the user half, frame + 1
-    Pfn* view_frames_ = nullptr; // likewise for the view range
+    Pfn* user_frames_ = nullptr;  // one entry a page of the user half, frame + 1
+    Pfn* view_frames_ = nullptr;  // likewise for the view range
+    Pfn* view_lengths_ = nullptr; // at the first page of each view: its pages
     std::size_t user_pages_used_ = 0;
     bool protections_changed_ = false;
     void (*power_off_)(void*) = nullptr;

@@ -95,6 +95,12 @@ void bad_mdl(std::uint64_t code, const MDL* mdl, unsigned flags, const char* rul
                   static_cast<std::uint16_t>(mdl->MdlFlags), flags, {.rule = rule, .document = document});
 }
 
+void bad_frame(const MDL* mdl, const PFN_NUMBER* at, PFN_NUMBER frame, const char* rule,
+               const char* document) noexcept {
+    ke::bug_check(MEMORY_MANAGEMENT, 0x1236, ke::parameter(mdl), ke::parameter(at), frame,
+                  {.rule = rule, .document = document});
+}
+
 void bad_irql(std::uint64_t code, std::uint64_t p3, std::uint64_t p4, const char* rule, const char* document) noexcept {
     ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, code, ke::current_processor()->irql, p3, p4,
                   {.rule = rule, .document = document});

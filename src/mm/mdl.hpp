@@ -68,6 +68,12 @@ namespace detail {
 [[nodiscard]] bool is_view(const ke::Slot& slot, const void* address) noexcept;
 // A kernel mapping needs pages that are locked, and none yet; a user mapping may be one of several, also of nonpaged pool.
 void check_map(const MDL* mdl, KPROCESSOR_MODE mode) noexcept;
+// Releases the first pages of an MDL's view. Bug check 0xDA when the MDL tells of another number than the view has: it is
+// in a driver's hands, and what lies behind the view is somebody else's.
+void release_first(const MDL* mdl, std::size_t count) noexcept;
+// Bug check 0x1A: the MDL has a frame there that cannot be its own.
+[[noreturn, gnu::cold]] void bad_frame(const MDL* mdl, const PFN_NUMBER* at, PFN_NUMBER frame, const char* rule,
+                                       const char* document) noexcept;
 void mark_mapped(PMDL mdl, void* address) noexcept;
 void mark_unmapped(PMDL mdl) noexcept;
 // Of a locked MDL the first pages are so no more.

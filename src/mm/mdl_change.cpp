@@ -72,10 +72,10 @@ void give_up_pages(PMDL mdl, std::size_t count) noexcept {
     const bool locked = (mdl->MdlFlags & MDL_PAGES_LOCKED) != 0;
     if (locked) detail::unlock_first(mdl, count);
     const bool own_mapping = locked || (mdl->MdlFlags & MDL_PARTIAL_HAS_BEEN_MAPPED) != 0;
-    ke::Slot& slot = *ke::current_machine().slot;
+    const ke::Slot& slot = *ke::current_machine().slot;
     if (own_mapping && (mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) != 0 && detail::is_view(slot, mdl->MappedSystemVa)) {
         detail::check_not_reserved(mdl->MappedSystemVa, mdl);
-        slot.release_views(static_cast<std::byte*>(PAGE_ALIGN(mdl->MappedSystemVa)), count);
+        detail::release_first(mdl, count);
     }
     const std::size_t pages = page_count(mdl);
     std::copy(frames(mdl) + count, frames(mdl) + pages, frames(mdl));

@@ -79,7 +79,15 @@ bool find_frames(PMDL mdl, const FILE_SEGMENT_ELEMENT* segments, KPROCESSOR_MODE
 void for_each_pageable(const MDL* mdl, std::size_t count, void (*act)(ke::Machine&, ke::Pfn) noexcept) noexcept {
     ke::Machine& machine = ke::current_machine();
     if (machine.pageable.page_count == 0) return;
-    for (std::size_t i = 0; i < count; ++i) act(machine, static_cast<ke::Pfn>(frames(mdl)[i]));
+    for (std::size_t i = 0; i < count; ++i) {
+        const PFN_NUMBER frame = frames(mdl)[i];
+        if (frame >= machine.slot->physical_pages()) [[unlikely]] {
+            detail::bad_frame(mdl, &frames(mdl)[i], frame,
+                              "the pages of an MDL were unlocked, and the MDL describes other ones than were locked",
+                              unlock_document);
+        }
+        act(machine, static_cast<ke::Pfn>(frame));
+    }
 }
 
 // The frames are found: `owner` is whose pages they are, null for the kernel's own.

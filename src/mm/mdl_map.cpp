@@ -62,6 +62,20 @@ void check_map(const MDL* mdl, KPROCESSOR_MODE mode) noexcept {
     }
 }
 
+void release_first(const MDL* mdl, std::size_t count) noexcept {
+    ke::Slot& slot = current_slot();
+    auto* base = static_cast<std::byte*>(PAGE_ALIGN(mdl->MappedSystemVa));
+    const std::size_t mapped = slot.view_pages(base);
+    if (mapped != page_count(mdl)) [[unlikely]] {
+        ke::bug_check(SYSTEM_PTE_MISUSE, 2, ke::parameter(mdl), mapped, page_count(mdl),
+                      {.rule =
+                           "the mapping of an MDL was released, and the MDL describes more or fewer pages than were "
+                           "mapped",
+                       .document = "Bug Check 0xDA: SYSTEM_PTE_MISUSE"});
+    }
+    slot.release_views(base, count);
+}
+
 void mark_mapped(PMDL mdl, void* address) noexcept {
     const unsigned partial = (mdl->MdlFlags & MDL_PARTIAL) != 0 ? MDL_PARTIAL_HAS_BEEN_MAPPED : 0;
     mdl->MappedSystemVa = address;
@@ -181,12 +195,10 @@ void unmap_pages(void* address, PMDL mdl) noexcept {
     if (reinterpret_cast<std::uintptr_t>(address) < user_probe_address()) return unmap_from_process(address, mdl);
     check_unmap(address, mdl);
     check_not_reserved(address, mdl);
-    ke::Slot& slot = current_slot();
-    auto* base = static_cast<std::byte*>(PAGE_ALIGN(address));
-    if (is_view(slot, address)) {
-        slot.release_views(base, page_count(mdl));
+    if (is_view(current_slot(), address)) {
+        release_first(mdl, page_count(mdl));
     } else {
-        unprotect_mapping(base);
+        unprotect_mapping(static_cast<std::byte*>(PAGE_ALIGN(address)));
     }
     mark_unmapped(mdl);
 }

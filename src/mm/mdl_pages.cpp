@@ -88,6 +88,26 @@ void free_frames(PMDL mdl) noexcept {
         slot.free_pages(slot.address_of_frame(static_cast<ke::Pfn>(frames(mdl)[i])), 1);
 }
 
+// A block is as long as it was when it was allocated, whatever a driver has written into the MDL.
+std::size_t room_for_frames(const MDL* mdl) noexcept {
+    const ex::PoolBlock block = ex::find_pool_block(mdl);
+    const auto* const list = reinterpret_cast<const std::byte*>(frames(mdl));
+    const std::size_t bytes = block.data != nullptr ? static_cast<std::size_t>(block.data + block.size - list)
+                                                    : static_cast<std::uint16_t>(mdl->Size) - sizeof(MDL);
+    return bytes / sizeof(PFN_NUMBER);
+}
+
+void check_frames(const MDL* mdl) noexcept {
+    const std::size_t room = room_for_frames(mdl);
+    const std::size_t memory = ke::current_machine().slot->physical_pages();
+    for (std::size_t i = 0; i < page_count(mdl); ++i) {
+        if (i < room && frames(mdl)[i] < memory) continue;
+        detail::bad_frame(mdl, &frames(mdl)[i], i < room ? frames(mdl)[i] : 0,
+                          "MmFreePagesFromMdl was given an MDL that describes other pages than were allocated",
+                          "MmFreePagesFromMdl function (wdm.h)");
+    }
+}
+
 void zero_frames(const MDL* mdl) noexcept {
     const ke::Slot& slot = *ke::current_machine().slot;
     for (std::size_t i = 0; i < page_count(mdl); ++i)
@@ -138,11 +158,10 @@ void check_owned(const MDL* mdl) noexcept {
         (mdl->MdlFlags & origin) == MDL_PAGES_LOCKED && mdl->Process == nullptr && mdl->StartVa == nullptr;
     if (owned) [[likely]]
         return;
-    ke::bug_check(MEMORY_MANAGEMENT, 0x1236, ke::parameter(mdl), ke::parameter(frames(mdl)),
-                  page_count(mdl) == 0 ? 0 : frames(mdl)[0],
-                  {.rule = "MmFreePagesFromMdl was given an MDL whose pages MmAllocatePagesForMdl did not allocate, or "
-                           "that have been freed",
-                   .document = "MmFreePagesFromMdl function (wdm.h)"});
+    detail::bad_frame(mdl, frames(mdl), page_count(mdl) == 0 ? 0 : frames(mdl)[0],
+                      "MmFreePagesFromMdl was given an MDL whose pages MmAllocatePagesForMdl did not allocate, or that "
+                      "have been freed",
+                      "MmFreePagesFromMdl function (wdm.h)");
 }
 
 } // namespace
@@ -178,6 +197,7 @@ VOID NTAPI MmFreePagesFromMdl(PMDLX MemoryDescriptorList) {
     DIRQL_DOOR(MmFreePagesFromMdl);
     mm::check_irql();
     mm::check_owned(MemoryDescriptorList);
+    mm::check_frames(MemoryDescriptorList);
     if ((MemoryDescriptorList->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) != 0)
         mm::unmap_pages(MemoryDescriptorList->MappedSystemVa, MemoryDescriptorList);
     mm::free_frames(MemoryDescriptorList);

@@ -154,6 +154,65 @@ TEST_CASE("other bug checks of MDLs", "[mdl][bugcheck]") {
         CHECK(stop.parameters[2] == ke::parameter(system));
         CHECK(stop.parameters[3] == ke::parameter(system + 16));
     }
+    // What a driver writes into an MDL does not reach beyond what the MDL was made for.
+    const auto scattered = [&] { // two pages in a view: an advanced MDL's too
+        mdl = IoAllocateMdl(mm::allocate_user(process, 3 * PAGE_SIZE), 3 * PAGE_SIZE, FALSE, FALSE, nullptr);
+        (void)mm::lock_pages(mdl, UserMode, IoReadAccess);
+        REQUIRE(MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmCached, nullptr, FALSE,
+                                             NormalPagePriority | MdlMappingNoWrite) != nullptr);
+        CHECK(MmAdvanceMdl(mdl, PAGE_SIZE) == STATUS_SUCCESS);
+    };
+    SECTION("more pages unmapped than are mapped, or fewer") {
+        const ULONG bytes = GENERATE(0x7FFF'F000u, 3u * PAGE_SIZE, 1u * PAGE_SIZE);
+        const ke::Stop stop = kernel.run([&] {
+            scattered();
+            mdl->ByteCount = bytes;
+            MmUnmapLockedPages(mdl->MappedSystemVa, mdl);
+        });
+        CHECK(stop.code == SYSTEM_PTE_MISUSE);
+        CHECK(stop.parameters[0] == 2);
+        CHECK(stop.parameters[1] == ke::parameter(mdl));
+        CHECK(stop.parameters[2] == 2);
+        CHECK(stop.parameters[3] == bytes / PAGE_SIZE);
+    }
+    SECTION("an MDL advanced beyond what is mapped") {
+        const ke::Stop stop = kernel.run([&] {
+            scattered();
+            mdl->ByteCount = 0x4000'0000;
+            (void)MmAdvanceMdl(mdl, 0x3FFF'0000);
+        });
+        CHECK(stop.code == SYSTEM_PTE_MISUSE);
+        CHECK(stop.parameters[0] == 2);
+    }
+    SECTION("pages freed that an MDL has no room for, or that are no memory") {
+        const bool longer = GENERATE(true, false);
+        const ke::Stop stop = kernel.run([&] {
+            PHYSICAL_ADDRESS low{}, high{}, skip{};
+            high.QuadPart = -1;
+            mdl = MmAllocatePagesForMdl(low, high, skip, 2 * PAGE_SIZE);
+            if (longer) {
+                mdl->ByteCount = 0x4000'0000;
+            } else {
+                MmGetMdlPfnArray(mdl)[1] = 0x1'0000'0000 | MmGetMdlPfnArray(mdl)[1];
+            }
+            MmFreePagesFromMdl(mdl);
+        });
+        CHECK(stop.code == MEMORY_MANAGEMENT);
+        CHECK(stop.parameters[0] == 0x1236);
+        CHECK(stop.parameters[1] == ke::parameter(mdl));
+        if (!longer) CHECK(stop.parameters[2] == ke::parameter(&MmGetMdlPfnArray(mdl)[1]));
+    }
+    SECTION("a frame unlocked that is no memory") {
+        const ke::Stop stop = kernel.run([&] {
+            mdl = IoAllocateMdl(ExAllocatePoolWithTag(PagedPool, 64, 1), 64, FALSE, FALSE, nullptr);
+            MmProbeAndLockPages(mdl, KernelMode, IoReadAccess);
+            MmGetMdlPfnArray(mdl)[0] = 0xFFFF'FFF0;
+            MmUnlockPages(mdl);
+        });
+        CHECK(stop.code == MEMORY_MANAGEMENT);
+        CHECK(stop.parameters[0] == 0x1236);
+        CHECK(stop.parameters[3] == 0xFFFF'FFF0);
+    }
     SECTION("a user address that is no mapping") {
         const ke::Stop stop = kernel.run([&] {
             mdl = IoAllocateMdl(mm::allocate_user(process, 4096), 4096, FALSE, FALSE, nullptr);
