@@ -60,6 +60,16 @@ void check_map(const MDL* mdl, KPROCESSOR_MODE mode) noexcept {
         detail::bad_mdl(0xB3, mdl, MDL_PAGES_LOCKED | MDL_PARTIAL, "an MDL was mapped whose pages are not locked",
                         map_document);
     }
+    if ((flags & MDL_IO_SPACE) != 0) return; // no memory, and it says so
+    const std::size_t memory = current_slot().physical_pages();
+    for (std::size_t i = 0, count = page_count(mdl); i < count; ++i) {
+        if (frames(mdl)[i] < memory) [[likely]]
+            continue;
+        ke::bug_check(DRIVER_VERIFIER_DETECTED_VIOLATION, 0x89, ke::parameter(mdl), ke::parameter(&frames(mdl)[i]),
+                      frames(mdl)[i],
+                      {.rule = "an MDL was mapped that is not marked as I/O space and has a page that is no memory",
+                       .document = "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION"});
+    }
 }
 
 void release_first(const MDL* mdl, std::size_t count) noexcept {

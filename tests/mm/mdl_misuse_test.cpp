@@ -202,6 +202,26 @@ TEST_CASE("other bug checks of MDLs", "[mdl][bugcheck]") {
         CHECK(stop.parameters[1] == ke::parameter(mdl));
         if (!longer) CHECK(stop.parameters[2] == ke::parameter(&MmGetMdlPfnArray(mdl)[1]));
     }
+    SECTION("a page mapped that is no memory") {
+        const int how = GENERATE(0, 1, 2);
+        const PFN_NUMBER frame = kernel.slot().physical_pages();
+        const ke::Stop stop = kernel.run([&] {
+            mdl = IoAllocateMdl(mm::allocate_user(process, 2 * PAGE_SIZE), 2 * PAGE_SIZE, FALSE, FALSE, nullptr);
+            (void)mm::lock_pages(mdl, UserMode, IoReadAccess);
+            MmGetMdlPfnArray(mdl)[1] = frame;
+            if (how == 2) {
+                (void)MmMapLockedPagesWithReservedMapping(MmAllocateMappingAddress(2 * PAGE_SIZE, 1), 1, mdl, MmCached);
+            } else {
+                (void)MmMapLockedPagesSpecifyCache(mdl, how == 0 ? KernelMode : UserMode, MmCached, nullptr, FALSE,
+                                                   NormalPagePriority);
+            }
+        });
+        CHECK(stop.code == DRIVER_VERIFIER_DETECTED_VIOLATION);
+        CHECK(stop.parameters[0] == 0x89);
+        CHECK(stop.parameters[1] == ke::parameter(mdl));
+        CHECK(stop.parameters[2] == ke::parameter(&MmGetMdlPfnArray(mdl)[1]));
+        CHECK(stop.parameters[3] == frame);
+    }
     SECTION("a frame unlocked that is no memory") {
         const ke::Stop stop = kernel.run([&] {
             mdl = IoAllocateMdl(ExAllocatePoolWithTag(PagedPool, 64, 1), 64, FALSE, FALSE, nullptr);
