@@ -53,7 +53,7 @@ private:
 
 ke::Slot::FrameRange frames_between(std::uint64_t low, std::uint64_t high, std::uint64_t align = 1) noexcept {
     const std::uint64_t end = high == ~std::uint64_t{0} ? high : (high + 1) >> ke::page_shift;
-    return {(low + ke::page_size - 1) >> ke::page_shift, end, align, 0};
+    return {(low >> ke::page_shift) + (low % ke::page_size != 0), end, align, 0};
 }
 
 // Page after page, from one range after another.

@@ -113,6 +113,7 @@ TEST_CASE("pages for an MDL in contiguous chunks", "[mdl]") {
         CHECK(pages(2, 1, 0, PAGE_SIZE) == nullptr);
         CHECK(pages(0, anywhere, 0, std::size_t{4} << 30) == nullptr);
         CHECK(pages(4ull << 30, anywhere, 0, PAGE_SIZE) == nullptr); // there is no such memory
+        CHECK(pages(anywhere - 5, anywhere, 0, PAGE_SIZE, chunks) == nullptr);
         CHECK(pages(0, anywhere, 0, 1, MM_ALLOCATE_AND_HOT_REMOVE | MM_ALLOCATE_FULLY_REQUIRED) == nullptr);
         CHECK(MmAllocatePagesForMdlEx(at(0), at(anywhere), at(0), 1, MmMaximumCacheType, 0) == nullptr);
     });
