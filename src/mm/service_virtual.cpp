@@ -30,8 +30,8 @@ template <class Act> NTSTATUS on_range(HANDLE process, PVOID* base, PSIZE_T size
 }
 
 NTSTATUS allocate(HANDLE process, PVOID* base, ULONG_PTR zero_bits, PSIZE_T size, ULONG type, ULONG protect) noexcept {
-    return on_range(process, base, size, [&](Arena& arena, VirtualRange& range, KPROCESSOR_MODE) {
-        return allocate_virtual(arena, range, zero_bits, type, protect);
+    return on_range(process, base, size, [&](Arena& arena, VirtualRange& range, KPROCESSOR_MODE mode) {
+        return allocate_virtual(arena, range, zero_bits, type, protect, mode);
     });
 }
 

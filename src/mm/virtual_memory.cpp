@@ -140,7 +140,8 @@ NTSTATUS check_allocation(const VirtualRange& range, ULONG_PTR zero_bits, ULONG 
 }
 
 // Addresses have no high bits to spare: all of the arena is as good as any of it, whatever zero_bits says.
-NTSTATUS allocate_virtual(Arena& arena, VirtualRange& range, ULONG_PTR zero_bits, ULONG type, ULONG protect) noexcept {
+NTSTATUS allocate_virtual(Arena& arena, VirtualRange& range, ULONG_PTR zero_bits, ULONG type, ULONG protect,
+                          KPROCESSOR_MODE mode) noexcept {
     const NTSTATUS checked = check_allocation(range, zero_bits, type, protect);
     if (!NT_SUCCESS(checked)) return checked;
     if ((type & MEM_RESERVE) != 0 || (range.base == nullptr && (type & MEM_COMMIT) != 0))
@@ -149,6 +150,7 @@ NTSTATUS allocate_virtual(Arena& arena, VirtualRange& range, ULONG_PTR zero_bits
     Region* region = find_region(arena, range, pages);
     if (region == nullptr) return STATUS_CONFLICTING_ADDRESSES;
     // MEM_RESET: the contents may go. They stay.
+    if ((type & MEM_COMMIT) != 0 && !secures_allow(arena, pages, protect, mode)) return STATUS_INVALID_PAGE_PROTECTION;
     const NTSTATUS status = (type & MEM_COMMIT) != 0 ? commit(*region, pages, protect) : STATUS_SUCCESS;
     if (NT_SUCCESS(status)) range = range_of(arena, pages);
     return status;

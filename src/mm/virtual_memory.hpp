@@ -15,7 +15,7 @@ struct VirtualRange {
 
 // Each is what its service does, on checked pointers. The range is changed on success alone.
 [[nodiscard]] NTSTATUS allocate_virtual(Arena& arena, VirtualRange& range, ULONG_PTR zero_bits, ULONG type,
-                                        ULONG protect) noexcept;
+                                        ULONG protect, KPROCESSOR_MODE mode = KernelMode) noexcept;
 [[nodiscard]] NTSTATUS free_virtual(Arena& arena, VirtualRange& range, ULONG type, KPROCESSOR_MODE mode) noexcept;
 [[nodiscard]] NTSTATUS protect_virtual(Arena& arena, VirtualRange& range, ULONG protect, KPROCESSOR_MODE mode,
                                        ULONG& old) noexcept;

@@ -213,6 +213,10 @@ TEST_CASE("secured memory keeps its access", "[virtual]") {
             REQUIRE(handle != nullptr);
             CHECK(protect(arena, page, 1, PAGE_READONLY) == STATUS_INVALID_PAGE_PROTECTION);
             CHECK(protect(arena, page, 1, PAGE_NOACCESS) == STATUS_INVALID_PAGE_PROTECTION);
+            CHECK(allocate(arena, page, 1, MEM_COMMIT, PAGE_READONLY).status == STATUS_INVALID_PAGE_PROTECTION);
+            CHECK(allocate(arena, region.base, 4 * PAGE_SIZE, MEM_COMMIT, PAGE_NOACCESS).status ==
+                  STATUS_INVALID_PAGE_PROTECTION);
+            CHECK(allocate(arena, page, 1, MEM_COMMIT, PAGE_READWRITE).status == STATUS_SUCCESS);
             CHECK(protect(arena, page, 1, PAGE_EXECUTE_READWRITE) == STATUS_SUCCESS);
             CHECK(protect(arena, region.base, 1, PAGE_READONLY) == STATUS_SUCCESS); // next to it
             CHECK(release(arena, region.base) == STATUS_INVALID_PAGE_PROTECTION);
