@@ -2,6 +2,7 @@
 
 #include "ex/resource.hpp"
 #include "ex/state.hpp"
+#include "ke/dpc.hpp"
 #include "ke/stop.hpp"
 
 namespace dirql::ex {
@@ -31,22 +32,19 @@ const GENERAL_LOOKASIDE_POOL* lookaside_in(const Range& range) noexcept {
     return nullptr;
 }
 
-// A processor's DPC queue is singly linked, from the head's Flink on.
 const KDPC* queued_dpc_in(const Range& range) noexcept {
-    const ke::Machine& machine = ke::current_machine();
-    for (unsigned i = 0; i < machine.processor_count; ++i) {
-        auto* entry = reinterpret_cast<SINGLE_LIST_ENTRY*>(machine.processors[i]->dpc_queue.Flink);
-        for (; entry != nullptr; entry = entry->Next) {
-            if (range.holds(entry)) return CONTAINING_RECORD(entry, KDPC, DpcListEntry);
-        }
-    }
-    return nullptr;
+    const auto lies_in = [](const KDPC& dpc, const void* memory) {
+        return static_cast<const Range*>(memory)->holds(&dpc.DpcListEntry);
+    };
+    return ke::find_queued_dpc(ke::current_machine(), lies_in, &range);
 }
 
 bool dpcs_queued() noexcept {
     const ke::Machine& machine = ke::current_machine();
     for (unsigned i = 0; i < machine.processor_count; ++i) {
-        if (machine.processors[i]->dpc_queue.Flink != nullptr) return true;
+        const ke::Processor& processor = *machine.processors[i];
+        if (processor.dpc_queue.Flink != nullptr) return true;
+        if (processor.threaded_dpcs != nullptr && ke::threaded_dpcs_queued(processor)) return true;
     }
     return false;
 }

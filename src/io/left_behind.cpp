@@ -2,6 +2,7 @@
 
 #include "ex/active_objects.hpp"
 #include "ex/pool.hpp"
+#include "ke/dpc.hpp"
 #include "ke/stop.hpp"
 #include "ob/handle_callbacks.hpp"
 #include "ps/notify.hpp"
@@ -16,17 +17,14 @@ bool in(const ke::CodeRange& code, const void* address) noexcept {
     return at >= code.begin && at < code.end;
 }
 
-// A processor's DPC queue is singly linked, from the head's Flink on.
 ex::ActiveObject find_dpc(const ke::Machine& machine, const ke::CodeRange& code) noexcept {
-    for (unsigned i = 0; i < machine.processor_count; ++i) {
-        auto* entry = reinterpret_cast<SINGLE_LIST_ENTRY*>(machine.processors[i]->dpc_queue.Flink);
-        for (; entry != nullptr; entry = entry->Next) {
-            const KDPC* dpc = CONTAINING_RECORD(entry, KDPC, DpcListEntry);
-            const auto* routine = reinterpret_cast<const void*>(dpc->DeferredRoutine);
-            if (in(code, routine) || in(code, dpc)) return {dpc, routine, "a queued DPC"};
-        }
-    }
-    return {};
+    const auto is_of = [](const KDPC& dpc, const void* image) {
+        const auto& range = *static_cast<const ke::CodeRange*>(image);
+        return in(range, reinterpret_cast<const void*>(dpc.DeferredRoutine)) || in(range, &dpc);
+    };
+    const KDPC* dpc = ke::find_queued_dpc(machine, is_of, &code);
+    if (dpc == nullptr) return {};
+    return {dpc, reinterpret_cast<const void*>(dpc->DeferredRoutine), "a queued DPC"};
 }
 
 ex::ActiveObject find_thread(ke::Machine& machine, const ke::CodeRange& code) noexcept {

@@ -163,6 +163,14 @@ void queue_threaded(KDPC& dpc, Processor& target) noexcept {
     wake_waiters(own.any.Header, 0);
 }
 
+const KDPC* find_in(const LIST_ENTRY& queue, bool (*matches)(const KDPC&, const void*), const void* data) noexcept {
+    for (auto* entry = reinterpret_cast<SINGLE_LIST_ENTRY*>(queue.Flink); entry != nullptr; entry = entry->Next) {
+        const KDPC* dpc = CONTAINING_RECORD(entry, KDPC, DpcListEntry);
+        if (matches(*dpc, data)) return dpc;
+    }
+    return nullptr;
+}
+
 bool remove_dpc(KDPC& dpc) noexcept {
     Processor* target = queued_on(dpc);
     if (target == nullptr) return false;
@@ -203,6 +211,23 @@ bool starts_processing(const KDPC& dpc, const Processor& target, const Processor
 }
 
 } // namespace
+
+bool threaded_dpcs_queued(const Processor& processor) noexcept {
+    const ThreadedDpcs* threaded = threaded_on(processor);
+    return threaded != nullptr && threaded->queue.Flink != nullptr;
+}
+
+const KDPC* find_queued_dpc(const Machine& machine, bool (*matches)(const KDPC&, const void*),
+                            const void* data) noexcept {
+    for (unsigned i = 0; i < machine.processor_count; ++i) {
+        const Processor& processor = *machine.processors[i];
+        const KDPC* dpc = find_in(processor.dpc_queue, matches, data);
+        const ThreadedDpcs* threaded = threaded_on(processor);
+        if (dpc == nullptr && threaded != nullptr) dpc = find_in(threaded->queue, matches, data);
+        if (dpc != nullptr) return dpc;
+    }
+    return nullptr;
+}
 
 void initialize_dpc(KDPC& dpc, PKDEFERRED_ROUTINE routine, void* context) noexcept {
     initialize(&dpc, dpc_object, routine, context);

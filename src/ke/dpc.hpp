@@ -16,4 +16,10 @@ bool target_dpc(KDPC& dpc, unsigned processor) noexcept;
 // Queues on its target processor; false when it is queued already.
 bool insert_dpc(PKDPC dpc, void* argument1, void* argument2) noexcept;
 
+// Whether a threaded DPC is queued on it.
+[[nodiscard]] bool threaded_dpcs_queued(const Processor& processor) noexcept;
+// The first queued DPC, ordinary or threaded, on any processor, that `matches` with `data`; null when there is none.
+[[nodiscard]] const KDPC* find_queued_dpc(const Machine& machine, bool (*matches)(const KDPC& dpc, const void* data),
+                                          const void* data) noexcept;
+
 } // namespace dirql::ke

@@ -1,5 +1,6 @@
 #include "catch.hpp"
 #include "ex/pool.hpp"
+#include "ke/thread.hpp"
 #include "support/kernel_fixture.hpp"
 
 #include <string>
@@ -13,6 +14,13 @@ constexpr ULONG tag = ex::pool_tag("Test");
 constexpr ULONG other_tag = ex::pool_tag("Othr");
 
 std::uintptr_t address_of(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
+
+ke::Thread* make_thread(ke::Machine& machine, const ke::ThreadStart& start) {
+    auto* thread = machine.allocate<ke::Thread>();
+    if (thread == nullptr || !ke::initialize_thread(machine, *thread, start)) return nullptr;
+    ke::start_thread(*thread);
+    return thread;
+}
 
 } // namespace
 
@@ -216,6 +224,21 @@ TEST_CASE("memory that the kernel still uses is not freed", "[pool][bugcheck]") 
             block = static_cast<std::byte*>(ExAllocatePoolWithTag(NonPagedPool, 200, tag));
             auto* dpc = reinterpret_cast<PKDPC>(block + 32);
             KeInitializeDpc(
+                dpc, [](PKDPC, PVOID, PVOID, PVOID) {}, nullptr);
+            (void)KeRaiseIrqlToDpcLevel();
+            KeInsertQueueDpc(dpc, nullptr, nullptr);
+            ExFreePool(block);
+        });
+        CHECK(stop.code == TIMER_OR_DPC_INVALID);
+        CHECK(stop.parameters[0] == 1);
+        CHECK(stop.parameters[1] == address_of(block) + 32);
+    }
+    SECTION("a queued threaded DPC") {
+        kernel.machine().hooks.make_system_thread = make_thread;
+        const ke::Stop stop = kernel.run([&] {
+            block = static_cast<std::byte*>(ExAllocatePoolWithTag(NonPagedPool, 200, tag));
+            auto* dpc = reinterpret_cast<PKDPC>(block + 32);
+            KeInitializeThreadedDpc(
                 dpc, [](PKDPC, PVOID, PVOID, PVOID) {}, nullptr);
             (void)KeRaiseIrqlToDpcLevel();
             KeInsertQueueDpc(dpc, nullptr, nullptr);
