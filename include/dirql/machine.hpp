@@ -43,8 +43,8 @@ struct MachineOptions {
     std::chrono::nanoseconds run_budget = std::chrono::hours(24);
     /// The same without the time in which all processors rest: work that wakes itself forever ends in a stall.
     std::chrono::nanoseconds busy_budget = std::chrono::minutes(1);
-    /// Host CPU time that driver code without preemption points may take, the last resort: exact to a quarter, and not the same
-    /// place on every run. 0: there is no such watch.
+    /// Host CPU time that driver code without preemption points, or the kernel on its behalf (in a cycle of a driver's links), may
+    /// take, the last resort: exact to a quarter, and not the same place on every run. 0: there is no such watch.
     std::chrono::nanoseconds cpu_budget = std::chrono::seconds(10);
     /// A kernel debugger is attached that goes on at each break point (DbgBreakPoint, a failed ASSERT, `__debugbreak`). Without
     /// one a break point is an exception that, unless the driver handles it, ends in a bug check, as on NT.

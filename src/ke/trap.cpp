@@ -249,11 +249,17 @@ template <class T> T* kept(Machine& machine, T* record) noexcept {
     return copy == nullptr ? record : static_cast<T*>(std::memcpy(copy, record, sizeof(T)));
 }
 
-// Null in driver code.
-const char* host_code_at(const Processor& processor, std::uint64_t address) noexcept {
+bool on_kernel_stack(const Processor& processor, std::uint64_t rsp) noexcept {
+    const StackInUse stack = stack_in_use(processor, rsp);
+    return stack.low != nullptr && stack.low != processor.current->user_stack_low;
+}
+
+// Null in driver code, and in the kernel's on a driver's behalf: that loops over what a driver gave it.
+const char* host_code_at(const Processor& processor, std::uint64_t rip, std::uint64_t rsp) noexcept {
     if (HostSection::active()) return "in the library's host code";
     if (processor.current->side == Side::user) return "in application code";
-    if (find_code_range(*processor.machine, address) == nullptr) return "in the library";
+    const Owner owner = owner_of(*processor.machine, rip);
+    if (owner == Owner::host || (owner == Owner::kernel && !on_kernel_stack(processor, rsp))) return "in the library";
     return nullptr;
 }
 
@@ -262,15 +268,19 @@ void on_no_progress(void* data, bool tell_of_host) noexcept {
     auto& context = *static_cast<ucontext_t*>(data);
     Processor* processor = current_processor();
     if (processor == nullptr) return;
-    if (const char* where = host_code_at(*processor, register_of(context, REG_RIP))) {
+    const std::uint64_t rip = register_of(context, REG_RIP);
+    if (const char* where = host_code_at(*processor, rip, register_of(context, REG_RSP))) {
         if (tell_of_host) report_host_hang(where);
         return;
     }
     const bool raised = processor->irql >= DISPATCH_LEVEL;
+    const bool driver = owner_of(*processor->machine, rip) == Owner::driver;
     leave_for_bug_check(*processor, context,
                         {DPC_WATCHDOG_VIOLATION,
                          {processor->in_dpc != 0 ? 0u : 1u, 0, 0, 0},
-                         {.rule = "driver code without preemption points used up its budget of CPU time"},
+                         {.rule = driver ? "driver code without preemption points used up its budget of CPU time"
+                                         : "the kernel used up the budget of CPU time on what a driver gave it: a list "
+                                           "or tree without an end"},
                          !raised});
 }
 

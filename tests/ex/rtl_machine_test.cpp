@@ -242,3 +242,21 @@ TEST_CASE("a table's routine that returns at another IRQL is found at its return
     CHECK(stop.parameters[2] == PASSIVE_LEVEL);
     CHECK(stop.parameters[3] == HIGH_LEVEL);
 }
+
+TEST_CASE("run-time functions that go round in a driver's cycle of links end with a stop", "[rtl]") {
+    ke::MachineOptions options;
+    options.cpu_budget = 100'000'000;
+    const bool raised = GENERATE(false, true);
+    KernelFixture kernel({}, options);
+    const ke::Stop stop = kernel.run([&] {
+        RTL_SPLAY_LINKS links[3];
+        for (RTL_SPLAY_LINKS& one : links) RtlInitializeSplayLinks(&one);
+        links[0].RightChild = &links[1];
+        links[1].LeftChild = &links[2];
+        links[2].LeftChild = &links[1];
+        if (raised) KeRaiseIrqlToDpcLevel();
+        (void)RtlRealSuccessor(&links[0]);
+    });
+    CHECK(stop.kind == (raised ? ke::StopKind::bug_check : ke::StopKind::stall));
+    if (raised) CHECK(stop.code == DPC_WATCHDOG_VIOLATION);
+}
