@@ -3,6 +3,7 @@
 #include "ke/callout.hpp"
 #include "ke/exports/ke_system.hpp"
 #include "ke/sanitizer.hpp"
+#include "ke/seh.hpp"
 #include "ke/stop.hpp"
 
 #include <sys/mman.h>
@@ -54,6 +55,12 @@ void call_driver_code(void* data) noexcept {
     callout({CalloutKind::other, reinterpret_cast<const void*>(call.routine)}, call.routine, call.parameter);
 }
 
+// No frame outside is searched: the chain of frames is one stack's, and the stack would be left without an end.
+void call_on_stack_of_its_own(void* data) noexcept {
+    const SehChainCut cut;
+    call_driver_code(data);
+}
+
 // The thread's kernel stack is the new one meanwhile: for traps, for walks of the stack, for who asks for its limits.
 NTSTATUS call_on_larger_stack(Call& call, std::size_t size) noexcept {
     Machine& machine = current_machine();
@@ -67,7 +74,7 @@ NTSTATUS call_on_larger_stack(Call& call, std::size_t size) noexcept {
         thread.first_stack_low = outer.low;
         thread.first_stack_top = outer.top;
     }
-    call_on_stack(larger.low, larger.top, call_driver_code, &call);
+    call_on_stack(larger.low, larger.top, call_on_stack_of_its_own, &call);
     thread.kernel_stack_low = outer.low;
     thread.kernel_stack_top = outer.top;
     thread.first_stack_low = first.low;

@@ -211,6 +211,36 @@ TEST_CASE("without memory no stack is expanded; in a DPC the limits are those of
     }));
 }
 
+TEST_CASE("an exception is handled on the expanded stack that it was raised on; none leaves it", "[ke][stack]") {
+    KernelFixture kernel({}, small_stacks());
+    static ULONG_PTR low, high, low_after, high_after;
+    static NTSTATUS inside;
+    static bool caught_outside;
+    inside = STATUS_SUCCESS;
+    caught_outside = false;
+    const ke::Stop stop = kernel.run([] {
+        IoGetStackLimits(&low, &high);
+        const auto handles = [](PVOID) {
+            inside = test::status_raised_by([] {
+                sleep_us(10); // the flow keeps its frames
+                ExRaiseStatus(STATUS_INVALID_PARAMETER);
+            });
+        };
+        (void)KeExpandKernelStackAndCallout(handles, nullptr, MAXIMUM_EXPANSION_SIZE);
+        IoGetStackLimits(&low_after, &high_after);
+        const auto leaves = [](PVOID) { ExRaiseStatus(STATUS_INVALID_PARAMETER); };
+        (void)test::status_raised_by(
+            [&] { (void)KeExpandKernelStackAndCallout(leaves, nullptr, MAXIMUM_EXPANSION_SIZE); });
+        caught_outside = true;
+    });
+    CHECK(inside == STATUS_INVALID_PARAMETER);
+    CHECK(low_after == low);
+    CHECK(high_after == high);
+    CHECK_FALSE(caught_outside);
+    check_bug_check(stop, SYSTEM_THREAD_EXCEPTION_NOT_HANDLED);
+    CHECK(static_cast<NTSTATUS>(stop.parameters[0]) == STATUS_INVALID_PARAMETER);
+}
+
 TEST_CASE("a thread must not end on an expanded stack", "[ke][stack]") {
     KernelFixture kernel({}, small_stacks());
     const ke::Stop stop = kernel.run([] {
