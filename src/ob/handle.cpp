@@ -126,11 +126,12 @@ namespace {
 NTSTATUS make_handle(ke::Process& process, void* body, ACCESS_MASK granted, ULONG attributes, OpenReason reason,
                      HANDLE* handle) noexcept {
     HandleTable* table = table_of(process);
-    if (table == nullptr) return STATUS_PROCESS_IS_TERMINATING;
+    if (table == nullptr || table->closed) return STATUS_PROCESS_IS_TERMINATING;
     ObjectHeader& header = header_of(body);
     const std::int64_t handles = header.handle_count;
     NTSTATUS status = add_handle(header, process, granted, attributes, reason);
     std::uint32_t index = 0;
+    if (NT_SUCCESS(status) && table->closed) status = STATUS_PROCESS_IS_TERMINATING; // while the type's procedure ran
     if (NT_SUCCESS(status)) {
         index = take_entry(*table, {&header, {granted}, attributes & handle_attributes::inherit});
         if (index == 0) status = STATUS_INSUFFICIENT_RESOURCES;
@@ -206,6 +207,7 @@ NTSTATUS close(HANDLE handle, KPROCESSOR_MODE mode) noexcept {
 void close_all_handles(ke::Process& process) noexcept {
     const ke::CriticalRegion region; // as a normal kernel APC could end the thread
     HandleTable& table = *table_of(process);
+    table.closed = true; // what is made behind the place that the walk has reached would stay for good
     for (std::uint64_t value = 0; table.count != 0 && value / 4 / HandleTable::page_entries < table.page_count;
          value += 4) {
         if (table.find(value) != nullptr) close_entry(table, value);

@@ -46,6 +46,7 @@ struct HandleTable {
     std::uint32_t first_free; // index; 0: none, a page must be added
     std::uint32_t count;      // handles in use
     ke::Process* process;
+    bool closed; // its process has ended: no new handles
 
     [[nodiscard]] HandleEntry* find(std::uint64_t value) const noexcept {
         const std::uint64_t index = value >> 2;
@@ -101,11 +102,12 @@ NTSTATUS close_in_process(ke::Process& process, HANDLE handle, KPROCESSOR_MODE m
 
 // A handle of `process` to this object, which gains a reference; kernel handles by OBJ_KERNEL_HANDLE in `attributes`.
 // No access check: `granted` is what it grants, less what handle callbacks take away. `source`: for a duplicate, the process that
-// has the other handle. STATUS_ACCESS_DENIED (exclusive objects), STATUS_INSUFFICIENT_RESOURCES.
+// has the other handle. STATUS_ACCESS_DENIED (exclusive objects), STATUS_INSUFFICIENT_RESOURCES, STATUS_PROCESS_IS_TERMINATING.
 [[nodiscard]] NTSTATUS create_handle(ke::Process& process, void* body, ACCESS_MASK granted, ULONG attributes,
                                      OpenReason reason, HANDLE* handle, ke::Process* source = nullptr) noexcept;
 
-// For ps: a process begins with an empty table, and ends with all its handles closed, in its own context. PASSIVE_LEVEL.
+// For ps: a process begins with an empty table, and ends with all its handles closed, in its own context, and
+// gets no new ones. PASSIVE_LEVEL.
 [[nodiscard]] bool create_handle_table(ke::Process& process) noexcept;
 void close_all_handles(ke::Process& process) noexcept;
 void free_handle_table(ke::Process& process) noexcept;
