@@ -45,7 +45,7 @@ std::size_t kernel_stack_pages(const Machine& machine) noexcept {
 [[noreturn]] void run_application_thread(Thread& self) noexcept {
     lower_irql(current_processor(), PASSIVE_LEVEL);
     self.side = Side::user;
-    self.user_body(self.start_context);
+    if (self.terminating == 0) self.user_body(self.start_context); // else its process ended before it began
     // The rundown is kernel work: on the kernel stack, where waits and stops find the thread in a system service.
     (void)system_service<OnStop::status>([] {
         exit_current_thread(STATUS_SUCCESS);

@@ -88,6 +88,7 @@ ke::Process* create_process(ke::Machine& machine, const char* name) noexcept {
 
 void exit_process(ke::Process& process, NTSTATUS status) noexcept {
     ProcessObject& object = object_of(process);
+    if (object.exiting) return;
     object.exiting = true;
     object.exit_status = object.terminated ? object.exit_status : status;
     announce_process_exit(process);

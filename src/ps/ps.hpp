@@ -20,10 +20,11 @@ extern const ob::ObjectType thread_type;
 // The kernel's part comes first, so that PEPROCESS and PKPROCESS, PETHREAD and PKTHREAD are the same addresses.
 struct ProcessObject {
     ke::Process process;
-    std::uint32_t live_threads;
-    bool exiting;    // its last thread is running down, or has: no new threads
-    bool terminated; // by NtTerminateProcess: its exit status is set
-    bool announced;  // its creation was told, or nobody listened
+    std::uint32_t live_threads; // made, and not yet run down
+    bool begun;                 // one of them was launched
+    bool exiting;               // its last thread is running down, or has: no new threads
+    bool terminated;            // by NtTerminateProcess: its exit status is set
+    bool announced;             // its creation was told, or nobody listened
     NTSTATUS exit_status;
     LARGE_INTEGER create_time;
     LARGE_INTEGER exit_time;

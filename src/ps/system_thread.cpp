@@ -24,7 +24,9 @@ NTSTATUS target_process(ke::Machine& machine, HANDLE handle, ke::Process*& proce
         if (!NT_SUCCESS(status)) return status;
     }
     process = &static_cast<ProcessObject*>(body)->process;
-    return object_of(*process).exiting ? (ob::dereference(body), STATUS_PROCESS_IS_TERMINATING) : STATUS_SUCCESS;
+    return object_of(*process).exiting || object_of(*process).terminated
+               ? (ob::dereference(body), STATUS_PROCESS_IS_TERMINATING)
+               : STATUS_SUCCESS;
 }
 
 // The handle is one of the kernel since Windows Vista, whatever the attributes say.
@@ -43,6 +45,8 @@ NTSTATUS start_with_handle(ke::Thread& thread, ACCESS_MASK access, PHANDLE handl
         if (client_id != nullptr) *client_id = client_id_of(thread);
         tell_of_system_thread(thread);
         launch_thread(thread);
+    } else {
+        abandon_thread(thread);
     }
     ob::dereference(&thread);
     return status;

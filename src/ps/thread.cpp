@@ -69,6 +69,7 @@ ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attribute
         ob::dereference(body);
         return nullptr;
     }
+    ++object_of(*start.process).live_threads; // drivers may end the process before the thread is launched
     object.create_time = system_time(machine);
     object.thread.exit_status = STATUS_PENDING;
     // "Runs at PASSIVE_LEVEL inside a critical region" (PsCreateSystemThread function, wdm.h).
@@ -76,8 +77,14 @@ ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attribute
     return &object.thread;
 }
 
+void abandon_thread(ke::Thread& thread) noexcept {
+    ProcessObject& process = object_of(process_of(thread));
+    if (--process.live_threads != 0 || &process.process == ke::current_machine().system_process) return;
+    if (process.begun || process.terminated) exit_process(process.process, STATUS_SUCCESS);
+}
+
 void launch_thread(ke::Thread& thread) noexcept {
-    ++object_of(process_of(thread)).live_threads;
+    object_of(process_of(thread)).begun = true;
     ob::reference(&thread); // until it is reaped
     ke::start_thread(thread);
 }
@@ -153,12 +160,9 @@ ke::Thread* create_system_thread(ke::Machine& machine, ke::Process& process, con
     return thread;
 }
 
-// ex starts it, so what launch_thread does is done here.
+// ex starts it, in the system process.
 ke::Thread* make_worker_thread(ke::Machine& machine, const ke::ThreadStart& start) noexcept {
-    ke::Thread* thread = make_thread(machine, nullptr, start);
-    if (thread != nullptr)
-        ++object_of(process_of(*thread)).live_threads; // the creator's reference is the one of the running thread
-    return thread;
+    return make_thread(machine, nullptr, start); // the creator's reference is the one of the running thread
 }
 
 } // namespace dirql::ps
