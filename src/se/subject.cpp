@@ -1,6 +1,7 @@
 // Who a thread acts for: its process's token, or the token of the client that it impersonates.
 #include "ke/exports/se.hpp"
 #include "ob/object.hpp"
+#include "ps/ps.hpp"
 #include "rtl/sid.hpp"
 #include "se/token.hpp"
 
@@ -51,7 +52,7 @@ NTSTATUS impersonate_checked(ke::Thread& thread, Token* token, bool copy_on_open
         drop_impersonation(thread);
         return STATUS_SUCCESS;
     }
-    if (may_impersonate(*thread.process, *token, level)) {
+    if (may_impersonate(ps::process_of(thread), *token, level)) { // whatever it is attached to
         impersonate(thread, {token, level, copy_on_open, effective_only});
         return STATUS_SUCCESS;
     }

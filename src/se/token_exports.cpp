@@ -2,6 +2,7 @@
 #include "ex/pool.hpp"
 #include "ke/exports/se.hpp"
 #include "ob/object.hpp"
+#include "ps/ps.hpp"
 #include "rtl/sid.hpp"
 #include "se/token.hpp"
 #include "se/token_query.hpp"
@@ -181,7 +182,7 @@ NTSTATUS NTAPI SeCreateClientSecurity(PETHREAD ClientThread, PSECURITY_QUALITY_O
     auto& thread = *reinterpret_cast<ke::Thread*>(ClientThread);
     const se::Impersonation client = se::impersonation_of(thread);
     const bool impersonating = client.token != nullptr;
-    return se::create_client(impersonating ? client.token : thread.process->se, client.level, impersonating,
+    return se::create_client(impersonating ? client.token : ps::process_of(thread).se, client.level, impersonating,
                              impersonating && client.effective_only, *ClientSecurityQos, RemoteSession != FALSE,
                              *ClientContext);
 }
