@@ -4,6 +4,7 @@
 // while which it stays accessible.
 #include "ke/exports/mm.hpp"
 #include "ke/machine.hpp"
+#include "ke/pageable.hpp"
 #include "ke/seh.hpp"
 #include "ke/stop.hpp"
 #include "mm/arena.hpp"
@@ -49,9 +50,22 @@ void check_unlock(const MDL* mdl) noexcept {
     detail::bad_mdl(0x7C, mdl, 0, "the pages of an MDL were unlocked that are not locked", unlock_document);
 }
 
+// Paged pool that cannot be touched has been trimmed, and at DISPATCH_LEVEL nothing brings it in: no status tells of that.
+void check_resident(const void* page, bool write) noexcept {
+    const KIRQL irql = ke::current_processor()->irql;
+    if (irql < DISPATCH_LEVEL || !ke::is_pageable(ke::current_machine(), page)) return;
+    ke::bug_check(
+        IRQL_NOT_LESS_OR_EQUAL, ke::parameter(page), irql, write ? 1 : 0,
+        reinterpret_cast<std::uint64_t>(&MmProbeAndLockPages),
+        {.rule = "paged pool was locked at DISPATCH_LEVEL, where it may be paged out", .document = lock_document});
+}
+
 // Finds the frame, and sees that the page allows the operation. False when it does not.
 bool find_frame(std::byte* page, bool write, PFN_NUMBER& frame) noexcept {
-    if (!ke::touch_guarded(page, write)) return false;
+    if (!ke::touch_guarded(page, write)) {
+        check_resident(page, write);
+        return false;
+    }
     frame = ke::current_machine().slot->frame_of(page);
     return frame != ke::no_frame;
 }

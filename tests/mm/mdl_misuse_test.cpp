@@ -233,6 +233,19 @@ TEST_CASE("other bug checks of MDLs", "[mdl][bugcheck]") {
         CHECK(stop.parameters[0] == 0x1236);
         CHECK(stop.parameters[3] == 0xFFFF'FFF0);
     }
+    SECTION("paged pool locked where it may be paged out") {
+        std::byte* block = nullptr;
+        const ke::Stop stop = kernel.run([&] {
+            block = static_cast<std::byte*>(ExAllocatePoolWithTag(PagedPool, 2 * PAGE_SIZE, 1));
+            mdl = IoAllocateMdl(block, 100, FALSE, FALSE, nullptr);
+            KeRaiseIrqlToDpcLevel();
+            (void)test::status_raised_by([&] { MmProbeAndLockPages(mdl, KernelMode, IoModifyAccess); });
+        });
+        CHECK(stop.code == IRQL_NOT_LESS_OR_EQUAL);
+        CHECK(stop.parameters[0] == ke::parameter(block));
+        CHECK(stop.parameters[1] == DISPATCH_LEVEL);
+        CHECK(stop.parameters[2] == 1);
+    }
     SECTION("a user address that is no mapping") {
         const ke::Stop stop = kernel.run([&] {
             mdl = IoAllocateMdl(mm::allocate_user(process, 4096), 4096, FALSE, FALSE, nullptr);
