@@ -107,6 +107,7 @@ NTSTATUS map(HANDLE section, HANDLE process, PVOID* base, PLARGE_INTEGER offset,
     if (NT_SUCCESS(status)) status = check_extent(at, bytes);
     if (!NT_SUCCESS(status)) return status;
     const std::uint64_t start = static_cast<std::uint64_t>(from.QuadPart) & ~std::uint64_t{granularity - 1};
+    if (bytes != 0) bytes += static_cast<std::uint64_t>(from.QuadPart) - start; // its end stays where it was asked for
     ViewRequest request{at, start, bytes, options.commit, (options.type & MEM_TOP_DOWN) != 0, options.protect};
     Region* region = nullptr;
     status = map_in(section, process, options, request, mode, region);

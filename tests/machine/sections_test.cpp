@@ -220,6 +220,9 @@ TEST_CASE("a named section is shared by processes, drivers and the system", "[se
             CHECK(view.size == 2 * kib64 + PAGE_SIZE);
             CHECK(view.base[3] == static_cast<std::byte>(33 + round));
             view.base[3] = static_cast<std::byte>(33 + round + 1);
+            CHECK(map(section, PAGE_READWRITE, kib64 + 500, PAGE_SIZE).size == 2 * PAGE_SIZE); // its end is not
+            CHECK(map(section, PAGE_READWRITE, 0xFFFF, 2 * kib64).size == 3 * kib64);
+            CHECK(map(section, PAGE_READWRITE, 2 * kib64 + 0xFFFF, kib64).status == STATUS_INVALID_VIEW_SIZE);
             const View twice = map(section, PAGE_READONLY);
             CHECK(twice.base[kib64 + 3] == view.base[3]);
             MEMORY_BASIC_INFORMATION information = query(twice.base + PAGE_SIZE);
