@@ -32,6 +32,14 @@ namespace {
 
 std::size_t physical_bytes(const ke::Slot& slot) noexcept { return slot.physical_pages() * ke::page_size; }
 
+// Paged pool that a touch would have to bring in.
+bool is_paged_out(const void* address) noexcept {
+    const ke::Machine& machine = ke::current_machine();
+    if (!ke::is_pageable(machine, address)) return false;
+    const ke::Pfn frame = machine.slot->frame_of(address);
+    return (machine.pageable.resident[frame / 64] >> (frame % 64) & 1) == 0;
+}
+
 // Copies up to the first page of the source that cannot be read. The bytes copied.
 std::size_t copy_readable(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
     std::size_t done = 0;
@@ -94,6 +102,8 @@ PVOID NTAPI MmGetVirtualForPhysical(PHYSICAL_ADDRESS PhysicalAddress) {
 
 BOOLEAN NTAPI MmIsAddressValid(PVOID VirtualAddress) {
     DIRQL_DOOR(MmIsAddressValid);
+    // A touch would use the guard up, or page the page in: the question changes nothing.
+    if (mm::is_guard_page(VirtualAddress) || is_paged_out(VirtualAddress)) return FALSE;
     return ke::touch_guarded(VirtualAddress, false);
 }
 

@@ -21,7 +21,7 @@ namespace dirql::mm {
 void free_mdl(PMDL mdl) noexcept;
 
 // STATUS_ACCESS_VIOLATION when a page is not mapped, not writable though the operation writes, or, in user mode, not in
-// the user range. IRQL <= APC_LEVEL for the user range, else <= DISPATCH_LEVEL.
+// the user range; STATUS_GUARD_PAGE_VIOLATION, once, of a guard page. IRQL <= APC_LEVEL for the user range, else <= DISPATCH_LEVEL.
 [[nodiscard]] NTSTATUS lock_pages(PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operation) noexcept;
 // Unmaps it first when it is mapped.
 void unlock_pages(PMDL mdl) noexcept;

@@ -10,6 +10,7 @@
 #include "mm/arena.hpp"
 #include "mm/mdl.hpp"
 #include "mm/probe.hpp"
+#include "mm/state.hpp"
 
 namespace dirql::mm {
 namespace {
@@ -89,6 +90,11 @@ bool find_frames(PMDL mdl, const FILE_SEGMENT_ELEMENT* segments, KPROCESSOR_MODE
     return true;
 }
 
+// What a page that could not be locked raises: the touch may have been a guard page's first one.
+NTSTATUS why_not(std::uint64_t guards_before) noexcept {
+    return current_state().guards_hit != guards_before ? STATUS_GUARD_PAGE_VIOLATION : STATUS_ACCESS_VIOLATION;
+}
+
 // Paged pool that is locked stays accessible at any IRQL.
 void for_each_pageable(const MDL* mdl, std::size_t count, void (*act)(ke::Machine&, ke::Pfn) noexcept) noexcept {
     ke::Machine& machine = ke::current_machine();
@@ -120,7 +126,9 @@ NTSTATUS lock_selected(PMDL mdl, const FILE_SEGMENT_ELEMENT* segments, KPROCESSO
                        LOCK_OPERATION operation) noexcept {
     check_lock(mdl, mode);
     const bool write = operation != IoReadAccess;
-    if (page_count(mdl) == 0 || !find_frames(mdl, segments, mode, write)) return STATUS_ACCESS_VIOLATION;
+    if (page_count(mdl) == 0) return STATUS_ACCESS_VIOLATION;
+    const std::uint64_t guards = current_state().guards_hit;
+    if (!find_frames(mdl, segments, mode, write)) return why_not(guards);
     hold_pages(mdl, arena_at(segments[0].Buffer), write);
     return STATUS_SUCCESS;
 }
@@ -149,7 +157,8 @@ NTSTATUS lock_pages(PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operation) no
     check_lock(mdl, mode);
     const bool write = operation != IoReadAccess;
     if (mode != KernelMode && !in_user_range(virtual_address(mdl), mdl->ByteCount)) return STATUS_ACCESS_VIOLATION;
-    if (!find_frames(mdl, write)) return STATUS_ACCESS_VIOLATION;
+    const std::uint64_t guards = current_state().guards_hit;
+    if (!find_frames(mdl, write)) return why_not(guards);
     hold_pages(mdl, arena_at(mdl->StartVa), write);
     return STATUS_SUCCESS;
 }

@@ -2,6 +2,7 @@
 
 #include "ex/pool.hpp"
 #include "mm/section.hpp"
+#include "mm/state.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -167,6 +168,16 @@ bool secures_allow(const Arena& arena, PageRange pages, ULONG protect, KPROCESSO
     return true;
 }
 
+bool is_guard_page(const void* address) noexcept {
+    if (!ke::current_machine().slot->in_user_half(address)) return false;
+    const Arena* arena = arena_at(address);
+    if (arena == nullptr || !arena_holds(*arena, address, 1)) return false;
+    const ArenaPage* entry = arena->find(arena->page_of(address));
+    const bool of_region =
+        entry != nullptr && (entry->state == PageState::committed || entry->state == PageState::view);
+    return of_region && is_backed(*entry) && (protection_of(*entry) & PAGE_GUARD) != 0;
+}
+
 ke::UserFault user_fault(ke::Machine& machine, void* address, bool write) noexcept {
     if (!machine.slot->in_user_half(address)) return ke::UserFault::none;
     Arena* arena = arena_at(address);
@@ -179,6 +190,7 @@ ke::UserFault user_fault(ke::Machine& machine, void* address, bool write) noexce
     const ULONG protect = protection_of(*entry);
     if ((protect & PAGE_GUARD) != 0) {
         protect_page(*arena, page, protect & ~ULONG{PAGE_GUARD});
+        ++state_of(machine).guards_hit;
         return ke::UserFault::guard_page;
     }
     constexpr ULONG copied = PAGE_WRITECOPY | PAGE_EXECUTE_WRITECOPY;

@@ -71,6 +71,9 @@ void protect_page(Arena& arena, std::uint32_t page, ULONG protect) noexcept;
 // May these pages get this protection (0: none at all, they are freed) by a caller of this mode?
 [[nodiscard]] bool secures_allow(const Arena& arena, PageRange pages, ULONG protect, KPROCESSOR_MODE mode) noexcept;
 
+// The next touch of this page finds PAGE_GUARD.
+[[nodiscard]] bool is_guard_page(const void* address) noexcept;
+
 // Machine::hooks: guard pages, and the first write to a page that is copied on write.
 [[nodiscard]] ke::UserFault user_fault(ke::Machine& machine, void* address, bool write) noexcept;
 

@@ -9,11 +9,12 @@ namespace dirql::mm {
 struct State {
     ke::Slot* slot;
     Arena* arenas[max_arenas];
-    LIST_ENTRY reserved;     // MmAllocateMappingAddress
-    LIST_ENTRY sections;     // of images, locked by drivers
-    LIST_ENTRY protected_;   // MmProtectMdlSystemAddress, of what is mapped in the direct map
-    LIST_ENTRY system_views; // MmMapViewInSystemSpace
-    LIST_ENTRY contiguous;   // blocks of MmAllocateContiguousMemory and MmAllocateNonCachedMemory
+    LIST_ENTRY reserved;      // MmAllocateMappingAddress
+    LIST_ENTRY sections;      // of images, locked by drivers
+    LIST_ENTRY protected_;    // MmProtectMdlSystemAddress, of what is mapped in the direct map
+    LIST_ENTRY system_views;  // MmMapViewInSystemSpace
+    LIST_ENTRY contiguous;    // blocks of MmAllocateContiguousMemory and MmAllocateNonCachedMemory
+    std::uint64_t guards_hit; // guard pages that were touched so far
 };
 
 [[nodiscard]] inline State& state_of(ke::Machine& machine) noexcept { return machine.layer<State>(ke::Layer::mm); }

@@ -476,6 +476,12 @@ TEST_CASE("what memory there is, and what is valid of it", "[address]") {
         CHECK(MmIsNonPagedSystemAddressValid(nonpaged));
         CHECK(!MmIsNonPagedSystemAddressValid(paged));
         CHECK(MmIsAddressValid(paged));
+        KeRaiseIrqlToDpcLevel();
+        CHECK(!MmIsAddressValid(paged));
+        KeLowerIrql(PASSIVE_LEVEL);
+        CHECK(!MmIsAddressValid(paged)); // it has been trimmed, and the question does not bring it in
+        *static_cast<volatile char*>(paged) = 1;
+        CHECK(MmIsAddressValid(paged));
         CHECK(!MmIsNonPagedSystemAddressValid(mm::allocate_user(process, 10)));
         CHECK(!MmIsNonPagedSystemAddressValid(kernel.slot().system_base() + ke::views_offset));
 

@@ -188,8 +188,18 @@ TEST_CASE("protections of virtual memory, and what locks and probes make of them
         // A guard page is one once.
         REQUIRE(protect(arena, region.base, 1, PAGE_READWRITE | PAGE_GUARD) == STATUS_SUCCESS);
         CHECK(mm::query_virtual(&arena, region.base).Protect == (PAGE_READWRITE | PAGE_GUARD));
+        CHECK(!MmIsAddressValid(region.base)); // and asking does not use it up
+        CHECK(!MmIsAddressValid(region.base));
+        CHECK(mm::query_virtual(&arena, region.base).Protect == (PAGE_READWRITE | PAGE_GUARD));
         CHECK(!ke::touch_guarded(region.base, false));
         CHECK(mm::query_virtual(&arena, region.base).Protect == PAGE_READWRITE);
+        CHECK(MmIsAddressValid(region.base));
+        CHECK(protect(arena, region.base, 1, PAGE_READONLY | PAGE_GUARD) == STATUS_SUCCESS);
+        PMDL guarded = mm::allocate_mdl(region.base, 100);
+        for (const NTSTATUS status : {STATUS_GUARD_PAGE_VIOLATION, STATUS_ACCESS_VIOLATION})
+            CHECK(test::status_raised_by([&] { MmProbeAndLockPages(guarded, UserMode, IoWriteAccess); }) == status);
+        mm::free_mdl(guarded);
+        CHECK(protect(arena, region.base, 1, PAGE_READWRITE) == STATUS_SUCCESS);
         CHECK(ke::touch_guarded(region.base, true));
         CHECK(protect(arena, region.base, 1, PAGE_READONLY | PAGE_GUARD) == STATUS_SUCCESS);
         CHECK(test::status_raised_by([&] { *reinterpret_cast<volatile char*>(region.base) = 1; }) ==
