@@ -24,6 +24,7 @@ struct Region {
     ULONG protect;            // as allocated
     Section* section;         // a view: referenced; null for private memory
     std::uint32_t offset;     // of the view in the section, pages
+    ACCESS_MASK granted;      // SECTION_MAP_*: what the view may be used for
     LIST_ENTRY section_entry; // Section::views
 };
 

@@ -143,6 +143,17 @@ bool section_allows(ULONG section_protect, ULONG protect) noexcept {
     return true;
 }
 
+bool view_allows(const Region& view, ULONG protect) noexcept {
+    return section_allows(view.section->protect, protect) &&
+           (section_access_for(protect) & ~(view.granted | SECTION_MAP_READ)) == 0;
+}
+
+ACCESS_MASK section_access_for(ULONG protect) noexcept {
+    const ULONG access = protect & ~protection_modifiers;
+    const bool writes = access == PAGE_READWRITE || access == PAGE_EXECUTE_READWRITE;
+    return (writes ? SECTION_MAP_WRITE : SECTION_MAP_READ) | (allows_execute(access) ? SECTION_MAP_EXECUTE : 0);
+}
+
 NTSTATUS map_view_of(Section& section, Arena& arena, const ViewRequest& request, Region*& region) noexcept {
     std::size_t bytes = 0;
     if (!section_allows(section.protect, request.protect)) return STATUS_SECTION_PROTECTION;
@@ -156,6 +167,7 @@ NTSTATUS map_view_of(Section& section, Arena& arena, const ViewRequest& request,
     region->section = &section;
     region->offset = static_cast<std::uint32_t>(request.offset >> ke::page_shift);
     region->protect = request.protect;
+    region->granted = request.granted;
     InsertTailList(&section.views, &region->section_entry);
     ob::reference(&section);
     const auto commit = std::min<std::uint32_t>(
@@ -176,7 +188,7 @@ void leave_section(Region& region) noexcept {
 
 NTSTATUS commit_view(Region& region, PageRange pages, ULONG protect) noexcept {
     Section& section = *region.section;
-    if (!section_allows(section.protect, protect)) return STATUS_SECTION_PROTECTION;
+    if (!view_allows(region, protect)) return STATUS_SECTION_PROTECTION;
     for (std::uint32_t page = pages.first; page < pages.end(); ++page) {
         const std::uint32_t of_view = page - region.first;
         if (!commit_frame(section, region.offset + of_view)) return STATUS_COMMITMENT_LIMIT;

@@ -37,6 +37,7 @@ struct ViewRequest {
     std::size_t commit = 0;     // of a reserved section: so many bytes from the view's beginning
     bool top_down = false;
     ULONG protect = PAGE_READWRITE;
+    ACCESS_MASK granted = SECTION_ALL_ACCESS; // to the section, by the handle
 };
 // STATUS_INVALID_VIEW_SIZE, STATUS_SECTION_PROTECTION, and what make_region returns.
 [[nodiscard]] NTSTATUS map_view_of(Section& section, Arena& arena, const ViewRequest& request,
@@ -44,8 +45,12 @@ struct ViewRequest {
 // For release_region: the view is the section's no more, which may go with it.
 void leave_section(Region& region) noexcept;
 
-// Does a section of this protection, or a view of it, allow that one?
+// Does a section of this protection allow that one?
 [[nodiscard]] bool section_allows(ULONG section_protect, ULONG protect) noexcept;
+// Does a view? It may be written or executed only where the handle that it was mapped with allowed that.
+[[nodiscard]] bool view_allows(const Region& view, ULONG protect) noexcept;
+// The right to a section that a view of this protection asks for.
+[[nodiscard]] ACCESS_MASK section_access_for(ULONG protect) noexcept;
 
 // Commits pages of a view. Those that are stay as they are.
 [[nodiscard]] NTSTATUS commit_view(Region& region, PageRange pages, ULONG protect) noexcept;

@@ -48,13 +48,6 @@ NTSTATUS create(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attribute
     return NT_SUCCESS(written) ? status : written;
 }
 
-// The right to a section that a view of this protection asks for.
-ACCESS_MASK access_for(ULONG protect) noexcept {
-    const ULONG access = protect & ~protection_modifiers;
-    const bool writes = access == PAGE_READWRITE || access == PAGE_EXECUTE_READWRITE;
-    return (writes ? SECTION_MAP_WRITE : SECTION_MAP_READ) | (allows_execute(access) ? SECTION_MAP_EXECUTE : 0);
-}
-
 struct ViewOptions {
     ULONG_PTR zero_bits;
     SIZE_T commit;
@@ -84,8 +77,11 @@ NTSTATUS map_in(HANDLE section, HANDLE process, const ViewOptions& options, View
     if (!NT_SUCCESS(status)) return status;
     if (reference.arena() == nullptr) return STATUS_PROCESS_IS_TERMINATING;
     void* body = nullptr;
-    status = ob::reference_by_handle(section, access_for(options.protect), &section_type, mode, &body);
+    OBJECT_HANDLE_INFORMATION information{};
+    status =
+        ob::reference_by_handle(section, section_access_for(options.protect), &section_type, mode, &body, &information);
     if (!NT_SUCCESS(status)) return status;
+    if (mode != KernelMode) request.granted = information.GrantedAccess; // the kernel is not asked for rights
     status = map_view_of(*static_cast<Section*>(body), *reference.arena(), request, region);
     ob::dereference(body);
     return status;
@@ -108,7 +104,12 @@ NTSTATUS map(HANDLE section, HANDLE process, PVOID* base, PLARGE_INTEGER offset,
     if (!NT_SUCCESS(status)) return status;
     const std::uint64_t start = static_cast<std::uint64_t>(from.QuadPart) & ~std::uint64_t{granularity - 1};
     if (bytes != 0) bytes += static_cast<std::uint64_t>(from.QuadPart) - start; // its end stays where it was asked for
-    ViewRequest request{at, start, bytes, options.commit, (options.type & MEM_TOP_DOWN) != 0, options.protect};
+    ViewRequest request{.base = at,
+                        .offset = start,
+                        .bytes = bytes,
+                        .commit = options.commit,
+                        .top_down = (options.type & MEM_TOP_DOWN) != 0,
+                        .protect = options.protect};
     Region* region = nullptr;
     status = map_in(section, process, options, request, mode, region);
     if (!NT_SUCCESS(status)) return status;

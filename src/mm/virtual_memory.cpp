@@ -193,8 +193,7 @@ NTSTATUS protect_virtual(Arena& arena, VirtualRange& range, ULONG protect, KPROC
         if (!is_backed(*arena.find(page))) return STATUS_NOT_COMMITTED;
     }
     if (region->section == nullptr && (protect & copied_on_write) != 0) return STATUS_INVALID_PAGE_PROTECTION;
-    if (region->section != nullptr && !section_allows(region->section->protect, protect))
-        return STATUS_SECTION_PROTECTION;
+    if (region->section != nullptr && !view_allows(*region, protect)) return STATUS_SECTION_PROTECTION;
     if (!secures_allow(arena, pages, protect, mode)) return STATUS_INVALID_PAGE_PROTECTION;
     old = protection_of(*arena.find(pages.first));
     for (std::uint32_t page = pages.first; page < pages.end(); ++page) protect_page(arena, page, protect);

@@ -280,6 +280,14 @@ TEST_CASE("sections and views that cannot be had", "[section]") {
         NtClose(handle);
         REQUIRE(make_section(handle, 2 * kib64, PAGE_READWRITE, SEC_COMMIT, SECTION_MAP_READ) == STATUS_SUCCESS);
         CHECK(map(handle, PAGE_READWRITE).status == STATUS_ACCESS_DENIED);
+        const View read = map(handle, PAGE_READONLY); // and what the handle does not allow, its view does not
+        PVOID page = read.base;
+        SIZE_T one = 1;
+        ULONG old = 0;
+        CHECK(NtProtectVirtualMemory(NtCurrentProcess(), &page, &one, PAGE_READWRITE, &old) ==
+              STATUS_SECTION_PROTECTION);
+        CHECK(NtProtectVirtualMemory(NtCurrentProcess(), &page, &one, PAGE_NOACCESS, &old) == STATUS_SUCCESS);
+        CHECK(NtProtectVirtualMemory(NtCurrentProcess(), &page, &one, PAGE_READONLY, &old) == STATUS_SUCCESS);
         NtClose(handle);
         REQUIRE(make_section(handle, 2 * kib64) == STATUS_SUCCESS);
         CHECK(map(handle, PAGE_READWRITE, 2 * kib64).status == STATUS_INVALID_VIEW_SIZE);
