@@ -81,7 +81,7 @@ void unlock_first(PMDL mdl, std::size_t count) noexcept;
 // Bug check 0xDA when an MDL is mapped there by MmMapLockedPagesWithReservedMapping.
 void check_not_reserved(const void* address, const MDL* mdl) noexcept;
 // A mapping in the direct map goes: its memory is as it was before MmProtectMdlSystemAddress.
-void unprotect_mapping(std::byte* base) noexcept;
+void unprotect_mapping(std::byte* base, std::size_t pages) noexcept;
 
 // Bug check 0xC4: `code` with the IRQL and two parameters.
 [[noreturn, gnu::cold]] void bad_irql(std::uint64_t code, std::uint64_t p3, std::uint64_t p4, const char* rule,

@@ -31,8 +31,12 @@ ProtectedMapping* find_protected(const void* base) noexcept {
     return nullptr;
 }
 
+// MDLs may share pages: what is remembered at an address is the longest of their mappings.
 bool remember_protected(std::byte* base, std::size_t pages) noexcept {
-    if (find_protected(base) != nullptr) return true;
+    if (ProtectedMapping* known = find_protected(base)) {
+        known->pages = std::max(known->pages, pages);
+        return true;
+    }
     auto* mapping = static_cast<ProtectedMapping*>(
         ex::allocate_pool(NonPagedPoolNx, sizeof(ProtectedMapping), protected_tag, ex::Fill::none));
     if (mapping == nullptr) return false;
@@ -40,6 +44,22 @@ bool remember_protected(std::byte* base, std::size_t pages) noexcept {
     mapping->pages = pages;
     InsertTailList(&current_state().protected_, &mapping->entry);
     return true;
+}
+
+// What of [base, end) is in it is as its memory was. What has parts on both sides of that stays remembered whole.
+void unprotect_range(ProtectedMapping& mapping, std::byte* base, std::byte* end) noexcept {
+    std::byte* const mapping_end = mapping.base + mapping.pages * ke::page_size;
+    base = std::max(base, mapping.base);
+    end = std::min(end, mapping_end);
+    if (base >= end) return;
+    const std::size_t count = static_cast<std::size_t>(end - base) / ke::page_size;
+    ke::current_machine().slot->protect(base, count, PROT_READ | PROT_WRITE);
+    if (base != mapping.base && end != mapping_end) return;
+    if (base == mapping.base) mapping.base = end;
+    mapping.pages -= count;
+    if (mapping.pages != 0) return;
+    RemoveEntryList(&mapping.entry);
+    ex::free_pool(&mapping, protected_tag);
 }
 
 bool protectable(ULONG protect) noexcept {
@@ -76,6 +96,8 @@ void give_up_pages(PMDL mdl, std::size_t count) noexcept {
     if (own_mapping && (mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) != 0 && detail::is_view(slot, mdl->MappedSystemVa)) {
         detail::check_not_reserved(mdl->MappedSystemVa, mdl);
         detail::release_first(mdl, count);
+    } else if (own_mapping && (mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) != 0) {
+        detail::unprotect_mapping(static_cast<std::byte*>(PAGE_ALIGN(mdl->MappedSystemVa)), count);
     }
     const std::size_t pages = page_count(mdl);
     std::copy(frames(mdl) + count, frames(mdl) + pages, frames(mdl));
@@ -125,14 +147,13 @@ NTSTATUS make_io_space_mdl(const MM_PHYSICAL_ADDRESS_LIST* list, std::size_t cou
 
 namespace detail {
 
-void unprotect_mapping(std::byte* base) noexcept {
+void unprotect_mapping(std::byte* base, std::size_t pages) noexcept {
     if (IsListEmpty(&current_state().protected_)) [[likely]]
         return;
-    ProtectedMapping* mapping = find_protected(base);
-    if (mapping == nullptr) return;
-    ke::current_machine().slot->protect(base, mapping->pages, PROT_READ | PROT_WRITE);
-    RemoveEntryList(&mapping->entry);
-    ex::free_pool(mapping, protected_tag);
+    LIST_ENTRY& list = current_state().protected_;
+    std::byte* const end = base + pages * ke::page_size;
+    for (LIST_ENTRY *e = list.Flink, *next = e->Flink; e != &list; e = next, next = e->Flink)
+        unprotect_range(*CONTAINING_RECORD(e, ProtectedMapping, entry), base, end);
 }
 
 } // namespace detail

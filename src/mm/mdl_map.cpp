@@ -208,7 +208,7 @@ void unmap_pages(void* address, PMDL mdl) noexcept {
     if (is_view(current_slot(), address)) {
         release_first(mdl, page_count(mdl));
     } else {
-        unprotect_mapping(static_cast<std::byte*>(PAGE_ALIGN(address)));
+        unprotect_mapping(static_cast<std::byte*>(PAGE_ALIGN(address)), page_count(mdl));
     }
     mark_unmapped(mdl);
 }

@@ -346,6 +346,21 @@ TEST_CASE("the mapping of an MDL is protected, and its memory is not", "[mdl]") 
             CHECK(MmProtectMdlSystemAddress(mdl, PAGE_READWRITE) == STATUS_NOT_MAPPED_VIEW);
             IoFreeMdl(mdl);
         }
+        { // Advanced, it gives the pages that it passes back as they were, and the others when it is unmapped.
+            PMDL mdl = IoAllocateMdl(mm::allocate_user(process, 3 * PAGE_SIZE), 3 * PAGE_SIZE, FALSE, FALSE, nullptr);
+            MmProbeAndLockPages(mdl, KernelMode, IoModifyAccess);
+            auto* system = static_cast<std::byte*>(MmGetSystemAddressForMdlSafe(mdl, NormalPagePriority));
+            REQUIRE(system == kernel.slot().address_of_frame(static_cast<ke::Pfn>(MmGetMdlPfnArray(mdl)[0])));
+            CHECK(MmProtectMdlSystemAddress(mdl, PAGE_READONLY) == STATUS_SUCCESS);
+            CHECK(MmAdvanceMdl(mdl, PAGE_SIZE) == STATUS_SUCCESS);
+            CHECK(ke::touch_guarded(system, true));
+            CHECK(!ke::touch_guarded(system + PAGE_SIZE, true));
+            CHECK(MmProtectMdlSystemAddress(mdl, PAGE_NOACCESS) == STATUS_SUCCESS);
+            CHECK(ke::touch_guarded(system, true));
+            MmUnlockPages(mdl);
+            for (int page = 0; page < 3; ++page) CHECK(ke::touch_guarded(system + page * PAGE_SIZE, true));
+            IoFreeMdl(mdl);
+        }
         // A kernel buffer is mapped at its own address.
         PMDL pool = IoAllocateMdl(ExAllocatePoolWithTag(NonPagedPool, 200, 1), 200, FALSE, FALSE, nullptr);
         MmProbeAndLockPages(pool, KernelMode, IoModifyAccess);
