@@ -73,8 +73,9 @@ NTSTATUS protect_mapping(const MDL* mdl, ULONG protect) noexcept {
     if ((mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) == 0) return STATUS_NOT_MAPPED_VIEW;
     ke::Slot& slot = *ke::current_machine().slot;
     auto* base = static_cast<std::byte*>(PAGE_ALIGN(mdl->MappedSystemVa));
-    if (slot.frame_of(base) == ke::no_frame) {
-        ke::bug_check(MEMORY_MANAGEMENT, 0x1235, ke::parameter(mdl), ke::parameter(base), 0,
+    for (std::size_t i = 0; i < std::max<std::size_t>(page_count(mdl), 1); ++i) {
+        if (slot.frame_of(base + i * ke::page_size) != ke::no_frame) continue;
+        ke::bug_check(MEMORY_MANAGEMENT, 0x1235, ke::parameter(mdl), ke::parameter(base + i * ke::page_size), 0,
                       {.rule = "the mapping of an MDL was protected, and the MDL tells no valid mapping",
                        .document = "MmProtectMdlSystemAddress function (wdm.h)"});
     }
@@ -90,7 +91,6 @@ NTSTATUS protect_mapping(const MDL* mdl, ULONG protect) noexcept {
 // The pages in front of the new beginning are the MDL's no more.
 void give_up_pages(PMDL mdl, std::size_t count) noexcept {
     const bool locked = (mdl->MdlFlags & MDL_PAGES_LOCKED) != 0;
-    if (locked) detail::unlock_first(mdl, count);
     const bool own_mapping = locked || (mdl->MdlFlags & MDL_PARTIAL_HAS_BEEN_MAPPED) != 0;
     const ke::Slot& slot = *ke::current_machine().slot;
     if (own_mapping && (mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) != 0 && detail::is_view(slot, mdl->MappedSystemVa)) {
@@ -99,6 +99,7 @@ void give_up_pages(PMDL mdl, std::size_t count) noexcept {
     } else if (own_mapping && (mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) != 0) {
         detail::unprotect_mapping(static_cast<std::byte*>(PAGE_ALIGN(mdl->MappedSystemVa)), count);
     }
+    if (locked) detail::unlock_first(mdl, count);
     const std::size_t pages = page_count(mdl);
     std::copy(frames(mdl) + count, frames(mdl) + pages, frames(mdl));
 }

@@ -175,6 +175,16 @@ TEST_CASE("other bug checks of MDLs", "[mdl][bugcheck]") {
         CHECK(stop.parameters[2] == 2);
         CHECK(stop.parameters[3] == bytes / PAGE_SIZE);
     }
+    SECTION("more pages protected than are mapped") {
+        const ke::Stop stop = kernel.run([&] {
+            scattered();
+            mdl->ByteCount = 0x7FFF'F000;
+            (void)MmProtectMdlSystemAddress(mdl, PAGE_READONLY);
+        });
+        CHECK(stop.code == MEMORY_MANAGEMENT);
+        CHECK(stop.parameters[0] == 0x1235);
+        CHECK(stop.parameters[1] == ke::parameter(mdl));
+    }
     SECTION("an MDL advanced beyond what is mapped") {
         const ke::Stop stop = kernel.run([&] {
             scattered();
