@@ -13,6 +13,8 @@
 #include "se/assign.hpp"
 #include "se/descriptor.hpp"
 
+#include <algorithm>
+
 namespace dirql::io {
 namespace {
 
@@ -77,6 +79,15 @@ NTSTATUS without_driver(ob::SecurityRequest& request) noexcept {
     return se::query(&everybodys, request.which, request.descriptor, request.length);
 }
 
+// How long is what the driver has written? It may have written nothing, or not a descriptor; parts that lie over each other
+// sum up to more than there is.
+NTSTATUS measure(ob::SecurityRequest& request) noexcept {
+    const ULONG room = *request.length;
+    if (!rtl::valid_relative_descriptor(request.descriptor, room, 0)) return STATUS_INVALID_SECURITY_DESCR;
+    *request.length = std::min(room, static_cast<ULONG>(rtl::length_of_descriptor(request.descriptor)));
+    return STATUS_SUCCESS;
+}
+
 // Each device of the stack from here up: whoever opens one of them by its name meets the same list.
 NTSTATUS set_on_stack(PDEVICE_OBJECT device, const ob::SecurityRequest& request) noexcept {
     for (; device != nullptr; device = device->AttachedDevice) {
@@ -139,7 +150,7 @@ NTSTATUS file_security(ob::SecurityRequest& request) noexcept {
             *request.length = static_cast<ULONG>(result.Information);
             return STATUS_BUFFER_TOO_SMALL;
         }
-        if (NT_SUCCESS(status)) *request.length = static_cast<ULONG>(rtl::length_of_descriptor(request.descriptor));
+        if (NT_SUCCESS(status)) return measure(request);
     }
     return status;
 }

@@ -3,6 +3,8 @@
 
 #include <wdmsec.h>
 
+#include <cstring>
+
 using namespace dirql;
 using namespace dirql::test;
 
@@ -273,4 +275,48 @@ TEST_CASE("a device's descriptor is asked for and changed by its handle, a file'
     CHECK(needed == 20 + 8 + 20 + 20 + 24 + 20);
     CHECK(changed == STATUS_SUCCESS);
     CHECK(after == STATUS_ACCESS_DENIED);
+}
+
+TEST_CASE("what a driver gives as a file's descriptor is looked at before it is measured") {
+    SecurityLab lab;
+    enum { nothing, beyond, overlapping } answer = nothing;
+    lab.behaviour[IRP_MJ_QUERY_SECURITY] = [&](PDEVICE_OBJECT, PIRP irp) {
+        SECURITY_DESCRIPTOR_RELATIVE header{};
+        header.Revision = SECURITY_DESCRIPTOR_REVISION;
+        header.Control = SE_SELF_RELATIVE;
+        header.Owner = header.Group = answer == beyond ? 0x1000 : sizeof header;
+        const UCHAR everybody[12] = {SID_REVISION, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0};
+        auto* buffer = static_cast<std::byte*>(irp->UserBuffer);
+        if (answer != nothing) {
+            std::memcpy(buffer, &header, sizeof header);
+            std::memcpy(buffer + sizeof header, everybody, sizeof everybody);
+        }
+        return complete(irp, STATUS_SUCCESS);
+    };
+    const Outcome outcome = lab.run([&](Process&) {
+        UNICODE_STRING name = unicode(u"\\Device\\Open\\file");
+        OBJECT_ATTRIBUTES attributes;
+        InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, nullptr, nullptr);
+        IO_STATUS_BLOCK block{};
+        HANDLE handle = nullptr;
+        REQUIRE(NtCreateFile(&handle, READ_CONTROL | SYNCHRONIZE, &attributes, &block, nullptr, 0, 0, FILE_OPEN,
+                             FILE_SYNCHRONOUS_IO_NONALERT, nullptr, 0) == STATUS_SUCCESS);
+        alignas(8) UCHAR buffer[64];
+        std::memset(buffer, 0x5A, sizeof buffer);
+        ULONG length = 0;
+        const auto query = [&] {
+            return NtQuerySecurityObject(handle, OWNER_SECURITY_INFORMATION, buffer, 32, &length);
+        };
+        CHECK(query() == STATUS_INVALID_SECURITY_DESCR);
+        answer = beyond;
+        CHECK(query() == STATUS_INVALID_SECURITY_DESCR);
+        CHECK(buffer[0] == 0x5A);
+        answer = overlapping;
+        CHECK(query() == STATUS_SUCCESS);
+        CHECK(length == 32);
+        CHECK(buffer[31] == 0);
+        CHECK(buffer[32] == 0x5A);
+        NtClose(handle);
+    });
+    CHECK(outcome.finished());
 }
