@@ -159,9 +159,10 @@ NTSTATUS take_several(HANDLE handle, PFILE_IO_COMPLETION_INFORMATION list, ULONG
     status = ke::remove_queue(queue_of(port.port()), mode, alertable, timeout == nullptr ? nullptr : &until, link);
     ULONG taken = 0;
     if (status == STATUS_SUCCESS) {
-        while (link != nullptr && NT_SUCCESS(status)) {
-            status = write_entry(&list[taken++], link, mode);
-            link = taken == count ? nullptr : ke::remove_queue_now(queue_of(port.port()));
+        while (link != nullptr) {
+            status = write_entry(&list[taken], link, mode);
+            if (!NT_SUCCESS(status)) break; // that packet is lost with its place; those behind it stay
+            link = ++taken == count ? nullptr : ke::remove_queue_now(queue_of(port.port()));
         }
     }
     const NTSTATUS written = ob::copy_out(removed, taken, mode);

@@ -401,6 +401,38 @@ TEST_CASE("ports by handle and by name: rights, lengths, waits, several packets 
     CHECK(count == 1);
 }
 
+TEST_CASE("packets that the list has no memory for stay in the port, and only those written are counted") {
+    PortLab lab;
+    lab.run([&](Process& process) {
+        const HANDLE port = create_port();
+        PVOID base = nullptr;
+        SIZE_T size = 0x2000;
+        CHECK(NtAllocateVirtualMemory(NtCurrentProcess(), &base, 0, &size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE) ==
+              STATUS_SUCCESS);
+        PVOID second = static_cast<char*>(base) + 0x1000;
+        auto* list = static_cast<PFILE_IO_COMPLETION_INFORMATION>(second) - 1;
+        NTSTATUS status = STATUS_UNSUCCESSFUL;
+        ULONG count = 9;
+        Thread waiter = process.start_thread([&] {
+            LARGE_INTEGER until{.QuadPart = -10'000'000};
+            status = NtRemoveIoCompletionEx(port, list, 3, &count, &until, FALSE);
+        });
+        process.sleep(std::chrono::milliseconds(1));
+        size = 0x1000; // gone while the other waits
+        CHECK(NtFreeVirtualMemory(NtCurrentProcess(), &second, &size, MEM_DECOMMIT) == STATUS_SUCCESS);
+        for (std::uintptr_t i = 1; i <= 4; ++i)
+            CHECK(NtSetIoCompletion(port, number(i), nullptr, STATUS_SUCCESS, 0) == STATUS_SUCCESS);
+        waiter.join();
+        CHECK(status == STATUS_ACCESS_VIOLATION);
+        CHECK(count == 1);
+        CHECK(list->KeyContext == number(1));
+        CHECK(depth(port) == 2);
+        CHECK(take(port).key == number(3));
+        CHECK(take(port).key == number(4));
+        NtClose(port);
+    });
+}
+
 TEST_CASE("packets come in the order in which their requests ended, through 10,000 steps of a model") {
     PortLab lab;
     lab.run([&](Process& process) {
