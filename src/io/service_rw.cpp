@@ -87,12 +87,18 @@ NTSTATUS check_sectors(const FileRequest& request, const Transfer& transfer, con
     return aligned ? STATUS_SUCCESS : STATUS_INVALID_PARAMETER;
 }
 
+// A handle that may only append writes at the end, wherever it says.
+bool appends_only(const FileRequest& request, const Transfer& transfer) noexcept {
+    return transfer.write && (request.granted() & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == FILE_APPEND_DATA;
+}
+
 // A cached file's transfer needs no IRP where its file system finds the data: then true, and *status is the answer.
 [[gnu::cold, gnu::noinline]] bool transferred_fast(FileRequest& request, const Transfer& transfer, LARGE_INTEGER offset,
                                                    ULONG key, NTSTATUS* status) noexcept {
     if (!is_synchronous(request.file()) || transfer.apc_routine != nullptr) return false;
     if (*status = request.lock_file(); *status != STATUS_SUCCESS) return true;
     if (*status = choose_offset(request, transfer, offset); !NT_SUCCESS(*status)) return true;
+    if (appends_only(request, transfer)) offset.QuadPart = special_offset(FILE_WRITE_TO_END_OF_FILE);
     PDEVICE_OBJECT device = request.device();
     const auto routine = transfer.write ? fast_routine_of<&FAST_IO_DISPATCH::FastIoWrite>(device)
                                         : fast_routine_of<&FAST_IO_DISPATCH::FastIoRead>(device);
@@ -107,7 +113,7 @@ NTSTATUS check_sectors(const FileRequest& request, const Transfer& transfer, con
     return true;
 }
 
-// A handle that may only append writes at the end, wherever it says.
+// A write's rights are looked at later: either of two will do.
 ACCESS_MASK access_for(const Transfer& transfer) noexcept { return transfer.write ? 0 : FILE_READ_DATA; }
 
 NTSTATUS transfer_file(const Transfer& transfer) noexcept {
@@ -127,9 +133,7 @@ NTSTATUS transfer_file(const Transfer& transfer) noexcept {
         return status;
     if (status = request.make_irp(transfer.write ? IRP_MJ_WRITE : IRP_MJ_READ); status != STATUS_SUCCESS) return status;
     if (status = choose_offset(request, transfer, offset); !NT_SUCCESS(status)) return status;
-    if (transfer.write && (request.granted() & (FILE_WRITE_DATA | FILE_APPEND_DATA)) == FILE_APPEND_DATA) {
-        offset.QuadPart = special_offset(FILE_WRITE_TO_END_OF_FILE);
-    }
+    if (appends_only(request, transfer)) offset.QuadPart = special_offset(FILE_WRITE_TO_END_OF_FILE);
     request.irp()->Flags |= transfer.write ? IRP_WRITE_OPERATION : IRP_READ_OPERATION;
     PIO_STACK_LOCATION next = request.next();
     static_assert(offsetof(IO_STACK_LOCATION, Parameters.Read.ByteOffset) ==

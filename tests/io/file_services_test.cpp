@@ -563,6 +563,13 @@ TEST_CASE("fast I/O answers in place of an IRP, or leaves it to one") {
         fast_state.status = STATUS_FILE_LOCK_CONFLICT; // an IRP is to say so
         CHECK(file.read(3).status == STATUS_SUCCESS);
         CHECK(lab.seen.MajorFunction == IRP_MJ_READ);
+        fast_state = {}; // who may only append writes at the end
+        File appender = process.open("\\Device\\F", {.access = FILE_APPEND_DATA | SYNCHRONIZE}).value();
+        CHECK(appender.write(bytes("ab"), 5).ok());
+        lab.seen.FileObject->PrivateCacheMap = &cache_map;
+        CHECK(appender.write(bytes("abcd"), 5).information == 4);
+        CHECK(fast_state.calls == 1);
+        CHECK(fast_state.offset == -1);
         fast.SizeOfFastIoDispatch = 8; // a table that is older than its members
         fast_state = {};
         CHECK(NtQueryInformationFile(file.handle(), &block, &basic, sizeof basic, FileBasicInformation) ==
