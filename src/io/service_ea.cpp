@@ -95,7 +95,8 @@ NTSTATUS set_ea(HANDLE file, PIO_STATUS_BLOCK block, PVOID buffer, ULONG length)
     ApiRequest request;
     NTSTATUS status = request.begin(file, FILE_WRITE_EA, block);
     if (!NT_SUCCESS(status)) return status;
-    if (length != 0) {
+    const bool buffered = (request.device()->Flags & DO_BUFFERED_IO) != 0;
+    if (length != 0 && !buffered) { // the driver reads the caller's own memory: what is seen now is the best there is
         PoolCopy list;
         if (status = list.capture(mode, buffer, length); !NT_SUCCESS(status)) return status;
         ULONG wrong_at = 0;
@@ -105,7 +106,13 @@ NTSTATUS set_ea(HANDLE file, PIO_STATUS_BLOCK block, PVOID buffer, ULONG length)
     if (status = request.make_irp(IRP_MJ_SET_EA); status != STATUS_SUCCESS) return status;
     request.next()->Parameters.SetEa.Length = length;
     status = make_device_buffer(request, buffer, length, Direction::to_driver);
-    return NT_SUCCESS(status) ? request.send() : status;
+    if (!NT_SUCCESS(status)) return status;
+    if (length != 0 && buffered) { // this very copy is the driver's
+        ULONG wrong_at = 0;
+        status = check_extended_attributes(request.irp()->AssociatedIrp.SystemBuffer, length, wrong_at);
+        if (!NT_SUCCESS(status)) return request.answer(status, wrong_at);
+    }
+    return request.send();
 }
 
 } // namespace

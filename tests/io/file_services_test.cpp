@@ -302,6 +302,37 @@ TEST_CASE("extended attributes: lists are checked, the driver gets names, index 
     });
 }
 
+TEST_CASE(
+    "a list of extended attributes is checked as the driver gets it, not as it was before the wait for the file") {
+    ServiceLab lab(DO_BUFFERED_IO);
+    lab.run([&](Process& process) {
+        File file = process.open("\\Device\\F").value();
+        File other = process.open("\\Device\\F").value();
+        alignas(4) char list[] = "\0\0\0\0\0\x01\x02\0"
+                                 "N\0"
+                                 "v";
+        IO_STATUS_BLOCK block{};
+        NTSTATUS status = STATUS_UNSUCCESSFUL;
+        lab.pends = true;
+        Thread reader = process.start_thread([&] { (void)file.read(1); });
+        process.sleep(std::chrono::milliseconds(1));
+        lab.pends = false;
+        Thread setter = process.start_thread([&] {
+            IO_STATUS_BLOCK own{};
+            status = NtSetEaFile(file.handle(), &own, list, sizeof list);
+        });
+        process.sleep(std::chrono::milliseconds(1));
+        list[6] = 9;
+        lab.look = [&](PIRP) { complete(lab.pended, STATUS_SUCCESS, 0); };
+        CHECK(NtFlushBuffersFile(other.handle(), &block) == STATUS_SUCCESS);
+        lab.look = nullptr;
+        reader.join();
+        setter.join();
+        CHECK(status == STATUS_EA_LIST_INCONSISTENT);
+        CHECK(lab.seen.MajorFunction == IRP_MJ_FLUSH_BUFFERS);
+    });
+}
+
 TEST_CASE("volumes: what kind of device the I/O manager tells, the rest is the driver's") {
     ServiceLab lab;
     std::string content;
