@@ -21,9 +21,10 @@ public:
         open.options = options;
         open.disposition = FILE_OPEN;
         open.share_access = FILE_SHARE_VALID_FLAGS;
-        status_ = ob::open_by_name(attributes, &file_type, ob::previous_mode(), access, &open, &handle_);
+        status_ =
+            ob::open_by_name(attributes, &file_type, ob::previous_mode(), access, &open, &handle_, OBJ_KERNEL_HANDLE);
     }
-    // The handle is the service's own, whatever mode its caller is of.
+    // The handle is the service's own, whatever mode its caller is of: no thread of the caller's process can close it.
     ~Opened() {
         if (handle_ != nullptr) ob::close(handle_, KernelMode);
     }

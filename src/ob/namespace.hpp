@@ -34,9 +34,10 @@ struct SymbolicLink {
 
 // As ObOpenObjectByName: finds or, through a parse procedure, makes what the name means, and a handle to it.
 // Statuses as NT's: OBJECT_PATH_SYNTAX_BAD, OBJECT_NAME_INVALID, OBJECT_PATH_NOT_FOUND, OBJECT_NAME_NOT_FOUND, OBJECT_TYPE_MISMATCH,
-// NAME_TOO_LONG, and whatever the parse procedure returns. PASSIVE_LEVEL.
+// NAME_TOO_LONG, and whatever the parse procedure returns. `forced` are attributes (OBJ_...) that the handle has whatever the
+// caller's say. PASSIVE_LEVEL.
 [[nodiscard]] NTSTATUS open_by_name(const OBJECT_ATTRIBUTES* attributes, const ObjectType* type, KPROCESSOR_MODE mode,
-                                    ACCESS_MASK access, void* parse_context, HANDLE* handle) noexcept;
+                                    ACCESS_MASK access, void* parse_context, HANDLE* handle, ULONG forced = 0) noexcept;
 
 // The body of the NtOpenXxx services: by the mode of the caller, with the handle written to the caller's memory.
 [[nodiscard]] NTSTATUS open_service(HANDLE* handle, ACCESS_MASK access, OBJECT_ATTRIBUTES* attributes,

@@ -33,7 +33,7 @@ NTSTATUS look_up(const CapturedAttributes& captured, const UNICODE_STRING& name,
 } // namespace
 
 NTSTATUS open_by_name(const OBJECT_ATTRIBUTES* attributes, const ObjectType* type, KPROCESSOR_MODE mode,
-                      ACCESS_MASK access, void* parse_context, HANDLE* handle) noexcept {
+                      ACCESS_MASK access, void* parse_context, HANDLE* handle, ULONG forced) noexcept {
     if (attributes == nullptr) return STATUS_INVALID_PARAMETER;
     CapturedAttributes captured;
     NTSTATUS status = captured.capture(attributes, mode);
@@ -51,7 +51,7 @@ NTSTATUS open_by_name(const OBJECT_ATTRIBUTES* attributes, const ObjectType* typ
     header.flags &= static_cast<std::uint8_t>(~object_flags::not_inserted);
     const ACCESS_MASK granted = state.RemainingDesiredAccess | state.PreviouslyGrantedAccess;
     if (NT_SUCCESS(opened))
-        opened = open_by_pointer(found, captured.attributes, nullptr, granted, type, KernelMode, handle);
+        opened = open_by_pointer(found, captured.attributes | forced, nullptr, granted, type, KernelMode, handle);
     dereference(found);
     return NT_SUCCESS(opened) ? status : opened;
 }

@@ -378,8 +378,17 @@ TEST_CASE("volumes: what kind of device the I/O manager tells, the rest is the d
 
 TEST_CASE("a file by its name: opened for attributes or to be deleted, and closed again") {
     ServiceLab lab;
+    unsigned handles_of_process = 0; // to the file that is open for the moment
     lab.look = [&](PIRP irp) {
         static_cast<PFILE_BASIC_INFORMATION>(irp->AssociatedIrp.SystemBuffer)->ChangeTime.QuadPart = 9;
+        for (std::uintptr_t value = 4; value < 0x200; value += 4) {
+            PVOID object = nullptr;
+            if (!NT_SUCCESS(ObReferenceObjectByHandle(reinterpret_cast<HANDLE>(value), 0, *IoFileObjectType, UserMode,
+                                                      &object, nullptr)))
+                continue;
+            if (object == lab.seen.FileObject) ++handles_of_process;
+            ObDereferenceObject(object);
+        }
     };
     lab.information = sizeof(FILE_BASIC_INFORMATION);
     lab.run([&](Process&) {
@@ -387,6 +396,7 @@ TEST_CASE("a file by its name: opened for attributes or to be deleted, and close
         FILE_BASIC_INFORMATION basic{};
         CHECK(NtQueryAttributesFile(&name.value, &basic) == STATUS_SUCCESS);
         CHECK(basic.ChangeTime.QuadPart == 9);
+        CHECK(handles_of_process == 0);
         CHECK(lab.desired == FILE_READ_ATTRIBUTES);
         CHECK((lab.create_options & FILE_OPEN_REPARSE_POINT) != 0);
         const std::vector<unsigned> expected{IRP_MJ_CREATE, IRP_MJ_QUERY_INFORMATION, IRP_MJ_CLEANUP, IRP_MJ_CLOSE};
