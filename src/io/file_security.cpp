@@ -105,7 +105,9 @@ NTSTATUS set_on_stack(PDEVICE_OBJECT device, const ob::SecurityRequest& request)
 } // namespace
 
 NTSTATUS check_open_access(PDEVICE_OBJECT device, ob::ParseRequest& request) noexcept {
-    const KPROCESSOR_MODE mode = ob::checked_mode(request.attributes, request.mode);
+    // A driver's open by IoCreateFile may ask to be checked like an application's.
+    const bool forced = (static_cast<const OpenRequest*>(request.context)->location_flags & SL_FORCE_ACCESS_CHECK) != 0;
+    const auto mode = forced ? KPROCESSOR_MODE{UserMode} : ob::checked_mode(request.attributes, request.mode);
     if (mode == KernelMode || device->SecurityDescriptor == nullptr) return STATUS_SUCCESS;
     ACCESS_STATE& access = *request.access;
     if (!device_decides(device, request)) return check_traverse(device, access);

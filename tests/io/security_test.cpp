@@ -277,6 +277,30 @@ TEST_CASE("a device's descriptor is asked for and changed by its handle, a file'
     CHECK(after == STATUS_ACCESS_DENIED);
 }
 
+TEST_CASE("a driver that opens a device may ask to be checked") {
+    SecurityLab lab;
+    REQUIRE(lab.make(u"\\Device\\Kernel", u"D:P") == STATUS_SUCCESS);
+    const auto open = [](ULONG options) {
+        UNICODE_STRING name = unicode(u"\\Device\\Kernel");
+        OBJECT_ATTRIBUTES attributes;
+        InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, nullptr, nullptr);
+        IO_STATUS_BLOCK block{};
+        HANDLE handle = nullptr;
+        const NTSTATUS status = IoCreateFile(&handle, GENERIC_READ, &attributes, &block, nullptr, 0, 0, FILE_OPEN, 0,
+                                             nullptr, 0, CreateFileTypeNone, nullptr, options);
+        if (NT_SUCCESS(status)) ZwClose(handle);
+        return status;
+    };
+    NTSTATUS trusted = -1;
+    NTSTATUS checked = -1;
+    lab.in_kernel([&] {
+        trusted = open(0);
+        checked = open(IO_FORCE_ACCESS_CHECK);
+    });
+    CHECK(trusted == STATUS_SUCCESS);
+    CHECK(checked == STATUS_ACCESS_DENIED);
+}
+
 TEST_CASE("what a driver gives as a file's descriptor is looked at before it is measured") {
     SecurityLab lab;
     enum { nothing, beyond, overlapping } answer = nothing;
