@@ -34,6 +34,12 @@ ULONG least_length(FILE_INFORMATION_CLASS which) noexcept {
     case FileNamesInformation: return sizeof(FILE_NAMES_INFORMATION);
     case FileIdBothDirectoryInformation: return sizeof(FILE_ID_BOTH_DIR_INFORMATION);
     case FileIdFullDirectoryInformation: return sizeof(FILE_ID_FULL_DIR_INFORMATION);
+    case FileObjectIdInformation: return 72; // FILE_OBJECTID_INFORMATION
+    case FileQuotaInformation: return 56;    // FILE_QUOTA_INFORMATION, with the least SID
+    case FileReparsePointInformation: return 16;
+    case FileIdGlobalTxDirectoryInformation: return 96; // FILE_ID_GLOBAL_TX_DIR_INFORMATION
+    case FileIdExtdDirectoryInformation: return 96;     // FILE_ID_EXTD_DIR_INFORMATION
+    case FileIdExtdBothDirectoryInformation: return 120;
     default: return 0;
     }
 }

@@ -221,6 +221,16 @@ TEST_CASE("a directory's listing: pattern, class and flags for the driver, the b
             lab.status = STATUS_SUCCESS;
             CHECK(list(FileStandardInformation, sizeof buffer, nullptr) == STATUS_INVALID_INFO_CLASS);
             CHECK(list(FileBothDirectoryInformation, 64, nullptr) == STATUS_INFO_LENGTH_MISMATCH);
+            const std::pair<FILE_INFORMATION_CLASS, ULONG> least[] = {
+                {FileObjectIdInformation, 72},        {FileQuotaInformation, 56},
+                {FileReparsePointInformation, 16},    {FileIdGlobalTxDirectoryInformation, 96},
+                {FileIdExtdDirectoryInformation, 96}, {FileIdExtdBothDirectoryInformation, 120},
+            };
+            for (const auto& [which, length] : least) {
+                CHECK(list(which, length - 1, nullptr) == STATUS_INFO_LENGTH_MISMATCH);
+                CHECK(list(which, length, nullptr) == STATUS_SUCCESS);
+                CHECK(lab.seen.Parameters.QueryDirectory.FileInformationClass == which);
+            }
             name.Length = 3;
             CHECK(list(FileNamesInformation, sizeof buffer, &name) == STATUS_INVALID_PARAMETER);
             name = {10, 10, nullptr};
