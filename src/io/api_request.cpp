@@ -4,6 +4,7 @@
 #include "io/file.hpp"
 #include "io/user_memory.hpp"
 #include "ke/wait.hpp"
+#include "ke/wait_in_mode.hpp"
 #include "ob/object.hpp"
 
 namespace dirql::io {
@@ -37,7 +38,10 @@ NTSTATUS ApiRequest::send() noexcept {
     NTSTATUS status = call_driver(device_, irp_);
     if (status == STATUS_PENDING) {
         irp_ = nullptr;
-        ke::wait_for(&own_event_);
+        if (ke::wait_in_mode(&own_event_, mode_, false) != STATUS_SUCCESS) { // the thread is to end
+            cancel_file_requests(file_);
+            ke::wait_for(&own_event_);
+        }
         status = result_.Status;
     } else {
         const IO_STATUS_BLOCK result = irp_->IoStatus;

@@ -7,10 +7,9 @@
 #include "io/irp.hpp"
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"
+#include "ke/wait_in_mode.hpp"
 #include "ob/object.hpp"
 #include "ps/ps.hpp"
-
-#include <utility>
 
 namespace dirql::io {
 namespace {
@@ -55,7 +54,7 @@ NTSTATUS file_handle_opened(const ob::HandleOpen& open) noexcept {
 void file_handle_closed(const ob::HandleClose& close) noexcept {
     auto* file = static_cast<PFILE_OBJECT>(close.object);
     if (close.handles != 1 || (file->Flags & FO_FILE_OPEN) == 0) return;
-    const bool locked = is_synchronous(file) && acquire_file_lock(file) == STATUS_SUCCESS;
+    const bool locked = is_synchronous(file) && acquire_file_lock(file, KernelMode) == STATUS_SUCCESS;
     clean_up(file, device_for(file));
     if (locked) release_file_lock(file);
 }
@@ -73,18 +72,15 @@ void destroy_file(void* body) noexcept {
     if (device != nullptr) dereference_device(device);
 }
 
-NTSTATUS acquire_file_lock(PFILE_OBJECT file) noexcept {
-    if (std::exchange(file->Busy, 1u) == 0) return STATUS_SUCCESS;
-    const bool alertable = (file->Flags & FO_ALERTABLE_IO) != 0;
+NTSTATUS wait_for_file_lock(PFILE_OBJECT file, KPROCESSOR_MODE mode) noexcept {
     file->Waiters = file->Waiters + 1;
-    const NTSTATUS status =
-        alertable ? KeWaitForSingleObject(&file->Lock, Executive, ke::current_thread()->previous_mode, TRUE, nullptr)
-                  : ke::wait_for(&file->Lock);
+    const NTSTATUS status = ke::wait_in_mode(&file->Lock, mode, (file->Flags & FO_ALERTABLE_IO) != 0);
     file->Waiters = file->Waiters - 1;
     return status;
 }
 
-// With somebody waiting, the lock passes on without falling free.
+// With somebody waiting, the lock passes on without falling free. Where that wait was ended meanwhile, the event stays set and
+// the next one to ask has the lock at once.
 void release_file_lock(PFILE_OBJECT file) noexcept {
     if (file->Waiters != 0) {
         KeSetEvent(&file->Lock, 0, FALSE);

@@ -38,8 +38,14 @@ struct FileBody {
 
 [[nodiscard]] inline bool is_synchronous(PFILE_OBJECT file) noexcept { return (file->Flags & FO_SYNCHRONOUS_IO) != 0; }
 
-// Requests on a synchronous file are one at a time. STATUS_USER_APC or STATUS_ALERTED when an alertable file's wait ended early.
-[[nodiscard]] NTSTATUS acquire_file_lock(PFILE_OBJECT file) noexcept;
+// Requests on a synchronous file are one at a time. `mode`: whose request it is.
+// STATUS_USER_APC or STATUS_ALERTED when an alertable file's wait ended early, the former also when an application's thread is to end.
+[[nodiscard, gnu::cold]] NTSTATUS wait_for_file_lock(PFILE_OBJECT file, KPROCESSOR_MODE mode) noexcept;
+[[nodiscard]] inline NTSTATUS acquire_file_lock(PFILE_OBJECT file, KPROCESSOR_MODE mode) noexcept {
+    const ULONG taken = file->Busy; // volatile: by way of a register, not of the stack
+    file->Busy = 1;
+    return taken == 0 ? STATUS_SUCCESS : wait_for_file_lock(file, mode);
+}
 void release_file_lock(PFILE_OBJECT file) noexcept;
 // Cancels the current thread's requests on this file.
 void cancel_file_requests(PFILE_OBJECT file) noexcept;

@@ -62,7 +62,7 @@ NTSTATUS ask_driver(PFILE_OBJECT file, const ob::SecurityRequest& request, IO_ST
     PDEVICE_OBJECT top = top_of_stack(related_device(file));
     PIRP irp = build(top, file, request);
     if (irp == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-    const bool locked = is_synchronous(file) && acquire_file_lock(file) == STATUS_SUCCESS;
+    const bool locked = is_synchronous(file) && acquire_file_lock(file, KernelMode) == STATUS_SUCCESS;
     KEVENT event;
     KeInitializeEvent(&event, SynchronizationEvent, FALSE);
     const NTSTATUS status = send_and_wait(top, irp, &event, result);

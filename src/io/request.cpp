@@ -10,6 +10,7 @@
 #include "io/user_memory.hpp"
 #include "ke/irql.hpp"
 #include "ke/wait.hpp"
+#include "ke/wait_in_mode.hpp"
 #include "mm/mdl.hpp"
 #include "ob/event.hpp"
 #include "ob/handle_table.hpp"
@@ -86,9 +87,9 @@ FileRequest::~FileRequest() {
 
 NTSTATUS FileRequest::lock_file() noexcept {
     if (locked_ || !is_synchronous(file_)) return STATUS_SUCCESS;
-    const NTSTATUS status = acquire_file_lock(file_);
-    locked_ = status == STATUS_SUCCESS;
-    return status;
+    if (const NTSTATUS status = acquire_file_lock(file_, mode_); status != STATUS_SUCCESS) return status;
+    locked_ = true;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS FileRequest::make_irp(UCHAR major) noexcept {
@@ -140,14 +141,14 @@ void FileRequest::finish_here() noexcept {
     ke::lower_irql(ke::current_processor(), irql);
 }
 
-// A synchronous file's caller waits here. An alertable wait that ends early cancels the request, then waits for its end.
+// A synchronous file's caller waits here. A wait that ends early, because of an alert or since the thread is to end, cancels the
+// request, then waits for its end.
 NTSTATUS FileRequest::wait_for_file() noexcept {
-    if ((file_->Flags & FO_ALERTABLE_IO) != 0) {
-        const NTSTATUS status = KeWaitForSingleObject(&file_->Event, Executive, mode_, TRUE, nullptr);
-        if (status == STATUS_SUCCESS) return file_->FinalStatus;
+    const bool alertable = (file_->Flags & FO_ALERTABLE_IO) != 0;
+    if (ke::wait_in_mode(&file_->Event, mode_, alertable) != STATUS_SUCCESS) {
         cancel_file_requests(file_);
+        ke::wait_for(&file_->Event);
     }
-    ke::wait_for(&file_->Event);
     return file_->FinalStatus;
 }
 

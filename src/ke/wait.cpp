@@ -1,4 +1,5 @@
 #include "ke/wait.hpp"
+#include "ke/wait_in_mode.hpp"
 
 #include "diag/trace.hpp"
 #include "ke/apc.hpp"
@@ -299,6 +300,10 @@ void wake_waiters(DISPATCHER_HEADER& header, KPRIORITY increment) noexcept {
 NTSTATUS wait_for(void* object, const LARGE_INTEGER* timeout) {
     Thread& thread = *current_thread();
     return wait({1, &object, WaitAny, Executive, KernelMode, false, timeout, thread.own_wait_blocks});
+}
+
+NTSTATUS wait_in_mode(void* object, KPROCESSOR_MODE mode, bool alertable) noexcept {
+    return wait({1, &object, WaitAny, Executive, mode, alertable, nullptr, current_thread()->own_wait_blocks});
 }
 
 NTSTATUS wait_for_queue(KQUEUE& queue, KPROCESSOR_MODE mode, bool alertable, const LARGE_INTEGER* timeout) {

@@ -1,8 +1,10 @@
 // Services of files besides transfers and information: locks, directories, extended attributes, volumes, files by name, pipes and
 // mailslots; and fast I/O in place of IRPs.
 #include "../../src/io/services.hpp"
+#include "../../src/ps/services.hpp"
 #include "closure_driver.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace dirql;
@@ -560,6 +562,26 @@ TEST_CASE("a thread that waits in a service is freed by cancelling its synchrono
         CHECK(result.status == STATUS_CANCELLED);
         NtClose(waiter);
     });
+}
+
+TEST_CASE("threads that wait on one synchronous file all end when they are told to") {
+    for (const bool all : {false, true}) { // the other threads, or the process
+        ServiceLab lab;
+        const Outcome outcome = lab.run([&](Process& process) {
+            File file = process.open("\\Device\\F").value();
+            lab.pends = lab.cancellable = true;
+            Thread first = process.start_thread([&] { (void)file.read(1); });
+            Thread second = process.start_thread([&] { (void)file.read(1); });
+            process.sleep(std::chrono::milliseconds(1));
+            NtTerminateProcess(all ? NtCurrentProcess() : nullptr, STATUS_CANCELLED);
+            first.join();
+            second.join();
+            lab.pends = false;
+        });
+        INFO(outcome.report);
+        CHECK(outcome.finished());
+        CHECK(std::count(lab.majors.begin(), lab.majors.end(), unsigned{IRP_MJ_READ}) == 1);
+    }
 }
 
 TEST_CASE("fast I/O answers in place of an IRP, or leaves it to one") {
