@@ -110,7 +110,8 @@ NTSTATUS FileRequest::make_irp(UCHAR major) noexcept {
 }
 
 NTSTATUS FileRequest::attend(PIO_APC_ROUTINE routine, PVOID context) noexcept {
-    if (routine != nullptr && file_->CompletionContext != nullptr) return STATUS_INVALID_PARAMETER;
+    if (routine != nullptr && file_->CompletionContext != nullptr && mode_ != KernelMode)
+        return STATUS_INVALID_PARAMETER;
     irp_->Overlay.AsynchronousParameters.UserApcRoutine = routine;
     irp_->Overlay.AsynchronousParameters.UserApcContext = context;
     mark_attended(irp_, file_);

@@ -204,6 +204,38 @@ TEST_CASE("a driver's APC routine is a normal kernel APC: it comes without a wai
     CHECK(call.information == 3);
 }
 
+TEST_CASE("a driver's APC routine is called though its file has a port; then there is no packet") {
+    PortLab lab;
+    std::vector<NTSTATUS> statuses;
+    Call call;
+    lab.machine.run_in_kernel([&] {
+        UNICODE_STRING name = unicode(u"\\Device\\Port");
+        OBJECT_ATTRIBUTES attributes;
+        InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, nullptr, nullptr);
+        OBJECT_ATTRIBUTES nameless;
+        InitializeObjectAttributes(&nameless, nullptr, OBJ_KERNEL_HANDLE, nullptr, nullptr);
+        IO_STATUS_BLOCK block{};
+        HANDLE file = nullptr;
+        HANDLE port = nullptr;
+        statuses.push_back(ZwOpenFile(&file, GENERIC_READ | GENERIC_WRITE, &attributes, &block, 0, 0));
+        statuses.push_back(ZwCreateIoCompletion(&port, IO_COMPLETION_ALL_ACCESS, &nameless, 0));
+        FILE_COMPLETION_INFORMATION completion{port, number(1)};
+        statuses.push_back(
+            ZwSetInformationFile(file, &block, &completion, sizeof completion, FileCompletionInformation));
+        statuses.push_back(
+            ZwDeviceIoControlFile(file, nullptr, note_call, &call, &block, answer_now, nullptr, 0, nullptr, 0));
+        PVOID key = nullptr;
+        PVOID context = nullptr;
+        LARGE_INTEGER now{};
+        statuses.push_back(ZwRemoveIoCompletion(port, &key, &context, &block, &now));
+        ZwClose(file);
+        ZwClose(port);
+    });
+    CHECK(statuses ==
+          std::vector<NTSTATUS>{STATUS_SUCCESS, STATUS_SUCCESS, STATUS_SUCCESS, STATUS_SUCCESS, STATUS_TIMEOUT});
+    CHECK(call.count == 1);
+}
+
 TEST_CASE("requests of a file with a port end in packets: key, context, status block, in the order of completion") {
     PortLab lab;
     lab.run([&](Process& process) {
