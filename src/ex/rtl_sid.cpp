@@ -57,6 +57,9 @@ NTSTATUS NTAPI RtlInitializeSid(PSID Sid, PSID_IDENTIFIER_AUTHORITY IdentifierAu
                                                                              : STATUS_INVALID_PARAMETER;
 }
 
+// NT's prototype: the last named parameter is promoted, and x64's calling convention has it in a register of its own all the same.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wvarargs"
 NTSTATUS NTAPI RtlInitializeSidEx(PSID Sid, PSID_IDENTIFIER_AUTHORITY IdentifierAuthority, UCHAR SubAuthorityCount,
                                   ...) {
     DIRQL_DOOR(RtlInitializeSidEx);
@@ -67,6 +70,7 @@ NTSTATUS NTAPI RtlInitializeSidEx(PSID Sid, PSID_IDENTIFIER_AUTHORITY Identifier
     va_end(values);
     return STATUS_SUCCESS;
 }
+#pragma GCC diagnostic pop
 
 // The SID is freed with RtlFreeSid.
 NTSTATUS NTAPI RtlAllocateAndInitializeSid(PSID_IDENTIFIER_AUTHORITY IdentifierAuthority, UCHAR SubAuthorityCount,

@@ -17,7 +17,7 @@ namespace {
 
 // A machine with objects.
 struct ObjectFixture {
-    KernelFixture kernel{{ob::initialize}};
+    KernelFixture kernel = KernelFixture({ob::initialize});
     std::string journal;
 };
 

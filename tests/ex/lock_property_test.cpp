@@ -139,7 +139,7 @@ private:
 
     void release_for(unsigned who, unsigned owner) {
         model_.release(owner);
-        crew_.tell(who, [this, owner, thread = id(owner)] { ExReleaseResourceForThreadLite(&resource_, thread); });
+        crew_.tell(who, [this, thread = id(owner)] { ExReleaseResourceForThreadLite(&resource_, thread); });
     }
 
     void acquire(unsigned who, unsigned how) {
