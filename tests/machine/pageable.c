@@ -99,13 +99,15 @@ static NTSTATUS Lookaside(void) {
 
 static NTSTATUS Valid(PUCHAR block) {
     KIRQL old;
-    BOOLEAN low, high;
+    BOOLEAN high, trimmed;
     block[0] = 1;
+    if (!MmIsAddressValid(block)) return STATUS_DATA_ERROR;
     KeRaiseIrql(DISPATCH_LEVEL, &old);
     high = MmIsAddressValid(block);
     KeLowerIrql(old);
-    low = MmIsAddressValid(block);
-    return low && !high ? STATUS_SUCCESS : STATUS_DATA_ERROR;
+    trimmed = MmIsAddressValid(block); /* a touch would fault, though it would succeed */
+    block[0] = 2;
+    return !high && !trimmed && MmIsAddressValid(block) ? STATUS_SUCCESS : STATUS_DATA_ERROR;
 }
 
 /* Memory is short at DISPATCH_LEVEL: the pool looks for empty pages among all of its own. */
