@@ -17,7 +17,7 @@ using namespace dirql;
 
 namespace {
 
-constexpr std::uint32_t terminate = 0x1, duplicate = 0x40, synchronize = 0x100000;
+constexpr std::uint32_t terminate = 0x1, synchronize = 0x100000;
 constexpr Status access_denied = static_cast<Status>(0xC0000022), cancelled = static_cast<Status>(0xC0000120),
                  invalid_cid = static_cast<Status>(0xC000000B);
 
