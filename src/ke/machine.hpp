@@ -85,6 +85,7 @@ struct Machine {
     std::uint64_t busy_time_ends;  // by busy_budget
     unsigned processor_count;
     CCHAR number_processors; // the same, where drivers find it: KeNumberProcessors
+    KSYSTEM_TIME tick_count; // where drivers find it: KeTickCount
     Processor* processors[max_processors];
     Processor* running; // the one whose flow the host thread executes
     Fiber executor;     // the host thread's own flow, inside run()

@@ -128,6 +128,14 @@ VOID NTAPI KeQuerySystemTime(PLARGE_INTEGER CurrentTime) {
     CurrentTime->QuadPart = boot_system_time + static_cast<LONGLONG>(interrupt_time(current_machine()));
 }
 
+volatile KSYSTEM_TIME* NTAPI dirql_tick_count(VOID) {
+    DIRQL_CALLED(dirql_tick_count);
+    Machine& machine = current_machine();
+    const std::uint64_t ticks = machine.time() / clock_interval_ns;
+    machine.tick_count = {static_cast<ULONG>(ticks), static_cast<LONG>(ticks >> 32), static_cast<LONG>(ticks >> 32)};
+    return &machine.tick_count;
+}
+
 VOID NTAPI KeQueryTickCount(PLARGE_INTEGER CurrentCount) {
     DIRQL_DOOR(KeQueryTickCount);
     CurrentCount->QuadPart = static_cast<LONGLONG>(current_machine().time() / clock_interval_ns);

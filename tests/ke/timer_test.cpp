@@ -281,6 +281,9 @@ TEST_CASE("the clocks agree", "[ke][timer]") {
         CHECK(KeQueryInterruptTime() - interrupt >= 10'000'000);
         CHECK(KeQueryPerformanceCounter(nullptr).QuadPart - counter.QuadPart >= frequency.QuadPart - 10);
         KeQueryTickCount(&ticks);
+        CHECK(KeTickCount.LowPart == ticks.LowPart);
+        CHECK(KeTickCount.High1Time == ticks.HighPart);
+        CHECK(KeTickCount.High2Time == ticks.HighPart);
         CHECK(ticks.QuadPart == static_cast<LONGLONG>(KeQueryInterruptTime() / KeQueryTimeIncrement()));
     }));
 }

@@ -29,6 +29,9 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath) 
     srand(7);
     Again = rand();
     DbgPrint("%d processors, build %x.%u\n", KeNumberProcessors, *NtBuildNumber >> 28, *NtBuildNumber & 0xFFFF);
+    DbgPrint("types of files, devices and drivers: %d\n", *IoFileObjectType != *IoDeviceObjectType &&
+                                                              *IoDeviceObjectType != *IoDriverObjectType &&
+                                                              *IoFileObjectType != NULL && *IoDriverObjectType != NULL);
     DbgPrint("rand %d %d, %d\n", First, Second, Again);
     Length = (ULONG)(CopyText(Text, "abc") - Text);
     DbgPrint("%u %d %d\n", Length, Differs(Text, "abc", 4) != 0, Differs(Text, "abd", 4) != 0);

@@ -14,7 +14,8 @@ using namespace dirql;
 namespace {
 
 std::string expected(unsigned processors) {
-    return std::to_string(processors) + " processors, build f.22621\nrand 41 18467, 61\n3 0 1\n";
+    return std::to_string(processors) +
+           " processors, build f.22621\ntypes of files, devices and drivers: 1\nrand 41 18467, 61\n3 0 1\n";
 }
 
 } // namespace

@@ -270,10 +270,11 @@ NTKERNELAPI NTSTATUS NTAPI PsSetLoadImageNotifyRoutineEx(PLOAD_IMAGE_NOTIFY_ROUT
 NTKERNELAPI NTSTATUS NTAPI PsSetLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine);
 NTKERNELAPI NTSTATUS NTAPI PsRemoveLoadImageNotifyRoutine(PLOAD_IMAGE_NOTIFY_ROUTINE NotifyRoutine);
 
-/* Each machine has a system process and a number of processors of its own: PsInitialSystemProcess and KeNumberProcessors are
-   calls. */
+/* Each machine has a system process and a number of processors of its own: PsInitialSystemProcess, KeNumberProcessors and
+   KeTickCount are calls. */
 NTKERNELAPI PEPROCESS NTAPI dirql_initial_system_process(VOID);
 NTKERNELAPI volatile CCHAR *NTAPI dirql_number_processors(VOID);
+NTKERNELAPI volatile KSYSTEM_TIME *NTAPI dirql_tick_count(VOID);
 
 extern NTKERNELAPI POBJECT_TYPE *MmSectionObjectType;
 extern NTKERNELAPI POBJECT_TYPE *IoFileObjectType;
@@ -302,6 +303,7 @@ extern NTKERNELAPI PULONG InitSafeBootMode;
 
 #define PsInitialSystemProcess dirql_initial_system_process()
 #define KeNumberProcessors (*dirql_number_processors())
+#define KeTickCount (*dirql_tick_count())
 
 #define DUPLICATE_CLOSE_SOURCE 0x00000001
 #define DUPLICATE_SAME_ACCESS 0x00000002
