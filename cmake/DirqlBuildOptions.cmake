@@ -25,7 +25,8 @@ target_compile_options(
 # A sanitizer instruments the whole program or none of it, so it is a directory property: executables, libraries and
 # tests alike. dirql_add_driver takes it away again from driver code, which runs on stacks and memory of its own.
 if(DIRQL_SANITIZE)
-    add_compile_options("-fsanitize=${DIRQL_SANITIZE}" -fno-sanitize-recover=undefined)
+    # An enumeration's value that comes from a driver or an application may be any: it is the service's to refuse.
+    add_compile_options("-fsanitize=${DIRQL_SANITIZE}" -fno-sanitize-recover=undefined -fno-sanitize=enum)
     add_link_options("-fsanitize=${DIRQL_SANITIZE}")
 endif()
 

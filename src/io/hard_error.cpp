@@ -83,7 +83,7 @@ bool queue_informational(NTSTATUS status, const UNICODE_STRING& text, ke::Thread
     error->status = status;
     error->thread = thread;
     error->length = text.Length;
-    std::memcpy(error->text, text.Buffer, text.Length);
+    if (text.Length != 0) std::memcpy(error->text, text.Buffer, text.Length);
     if (thread != nullptr) ob::reference(thread);
     ++io.hard_errors;
     InsertTailList(&io.hard_error_list, &error->entry);

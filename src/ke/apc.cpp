@@ -89,7 +89,8 @@ UserCall run_kernel_routine(KAPC& apc) noexcept {
     return next;
 }
 
-void deliver_one(Thread& thread, KAPC& apc) noexcept {
+// A file's APC routine is given as a normal routine, though its parameters have other types.
+DIRQL_CALLS_ANY_ROUTINE void deliver_one(Thread& thread, KAPC& apc) noexcept {
     unlink(apc);
     DIRQL_TRACE(apc_delivered, .text = is_special(apc) ? "special kernel" : "normal kernel");
     const bool drivers = apc.SpareByte0 == of_driver;

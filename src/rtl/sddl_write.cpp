@@ -47,7 +47,8 @@ void put_rights(Text& text, ACCESS_MASK mask, bool label) noexcept {
         all_named = all_named && !sddl::name_of_right(left & -left, label).empty();
     if (!all_named) {
         text.put(u"0x");
-        for (const char c : Digits(mask, 16, LetterDigits::lower).view()) text.put(static_cast<char16_t>(c));
+        const Digits digits(mask, 16, LetterDigits::lower);
+        for (const char c : digits.view()) text.put(static_cast<char16_t>(c));
         return;
     }
     for (ACCESS_MASK left = mask; left != 0; left &= left - 1) text.put(sddl::name_of_right(left & -left, label));
