@@ -58,7 +58,7 @@ bool is_waiting(NTSTATUS status, const UNICODE_STRING& text) noexcept {
     for (LIST_ENTRY* e = list.Flink; e != &list; e = e->Flink) {
         auto* error = CONTAINING_RECORD(e, Informational, entry);
         if (error->status == status && error->length == text.Length &&
-            std::memcmp(error->text, text.Buffer, text.Length) == 0)
+            (text.Length == 0 || std::memcmp(error->text, text.Buffer, text.Length) == 0))
             return true;
     }
     return false;

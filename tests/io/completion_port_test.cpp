@@ -183,11 +183,11 @@ TEST_CASE("a driver's APC routine is a normal kernel APC: it comes without a wai
     NTSTATUS status = STATUS_UNSUCCESSFUL;
     Call call;
     unsigned inside = 9;
+    IO_STATUS_BLOCK block{}; // a system thread is in a critical region until its end
     lab.machine.run_in_kernel([&] {
         UNICODE_STRING name = unicode(u"\\Device\\Port");
         OBJECT_ATTRIBUTES attributes;
         InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, nullptr, nullptr);
-        IO_STATUS_BLOCK block{};
         HANDLE file = nullptr;
         if (!NT_SUCCESS(ZwOpenFile(&file, GENERIC_READ | GENERIC_WRITE, &attributes, &block, 0, 0))) return;
         KeEnterCriticalRegion();

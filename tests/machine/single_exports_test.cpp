@@ -166,3 +166,32 @@ TEST_CASE("a driver controls another's device by handle", "[exports]") {
     CHECK(machine.debug_output().find("keeper\n") != std::string::npos);
     CHECK(machine.debug_output().find("7 and text\n") != std::string::npos);
 }
+
+TEST_CASE("a status that nobody handles is a system thread's end, and the machine's", "[exports]") {
+    Machine machine;
+    const Outcome outcome = machine.run_in_kernel([] { RtlRaiseStatus(STATUS_NO_MEMORY); });
+    CHECK(outcome.is_bug_check(0x7E));
+    CHECK(static_cast<std::uint32_t>(outcome.bug_check.parameters[0]) == 0xC0000017);
+}
+
+TEST_CASE("an assertion that fails is printed, and goes on under a debugger", "[exports]") {
+    Machine machine({.kernel_debugger = true});
+    static char expression[] = "x == y";
+    static char file[] = "file.c";
+    CHECK(machine.run_in_kernel([] { RtlAssert(expression, file, 77, nullptr); }).finished());
+    CHECK(machine.debug_output().find("x == y") != std::string::npos);
+    CHECK(machine.debug_output().find("77") != std::string::npos);
+}
+
+TEST_CASE("an application opens its process's token", "[exports]") {
+    Machine machine;
+    const Outcome outcome = machine.run([](Process&) {
+        constexpr ACCESS_MASK query = 8;
+        HANDLE token = nullptr;
+        REQUIRE(NtOpenProcessToken(NtCurrentProcess(), query, &token) == STATUS_SUCCESS);
+        CHECK(NtClose(token) == STATUS_SUCCESS);
+        CHECK(NtOpenProcessToken(nullptr, query, &token) == STATUS_INVALID_HANDLE);
+        CHECK(NtOpenProcessToken(NtCurrentProcess(), query, nullptr) == STATUS_ACCESS_VIOLATION);
+    });
+    CHECK(outcome.finished());
+}
