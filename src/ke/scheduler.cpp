@@ -273,6 +273,16 @@ void yield_to_executor() noexcept {
 
 namespace {
 
+// Time that nobody worked in: it is counted against no budget of work.
+void leap_to(Processor& processor, std::uint64_t time) noexcept {
+    Machine& machine = *processor.machine;
+    const std::uint64_t skipped = time - processor.now;
+    processor.now = time;
+    processor.work_began += skipped;
+    machine.busy_time_ends = machine.busy_time_ends > never - skipped ? never : machine.busy_time_ends + skipped;
+    machine.run_deadline = std::min(machine.run_ends, machine.busy_time_ends);
+}
+
 // What comes between here. Time may leap to the next timer; then nothing else does.
 Interleave interleave_at(Processor& processor) noexcept {
     if (!processor.machine->exploring) return Interleave::nothing;
@@ -280,7 +290,7 @@ Interleave interleave_at(Processor& processor) noexcept {
     const std::uint64_t next_timer = processor.machine->next_timer;
     const bool can_leap = next_timer != never && next_timer > processor.now && clock_matters(processor);
     const Interleave chosen = explored_interleave(processor, can_switch && rival_ready(processor), can_leap);
-    if (chosen == Interleave::timer) processor.now = next_timer;
+    if (chosen == Interleave::timer) leap_to(processor, next_timer);
     return chosen;
 }
 
