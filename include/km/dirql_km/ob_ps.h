@@ -2,6 +2,7 @@
 #pragma once
 
 #include <dirql_km/ex_pool.h>
+#include <dirql_km/ke_system.h>
 #include <dirql_km/security.h>
 
 typedef struct _OBJECT_TYPE *POBJECT_TYPE;
