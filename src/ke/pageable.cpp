@@ -32,8 +32,6 @@ bool make_maps(Machine& machine) noexcept {
     return true;
 }
 
-bool is_locked(const Pageable& state, Pfn frame) noexcept { return state.locks != nullptr && state.locks[frame] != 0; }
-
 bool is_trimmed(const Pageable& state, Pfn frame) noexcept {
     return test(state.pages, frame) && !test(state.resident, frame);
 }
@@ -63,15 +61,15 @@ Pfn frame_at(const Machine& machine, std::uint64_t address) noexcept {
     return offset < machine.slot->physical_pages() * page_size ? static_cast<Pfn>(offset >> page_shift) : no_frame;
 }
 
-bool may_be_trimmed(const Pageable& state, Pfn frame) noexcept {
-    return test(state.resident, frame) && !is_locked(state, frame);
+bool may_be_trimmed(const Machine& machine, Pfn frame) noexcept {
+    return test(machine.pageable.resident, frame) && machine.slot->frame_locks(frame) == 0;
 }
 
 // Trims the run of resident pages that begins at this frame. Its end.
 Pfn trim_run(Machine& machine, Pfn first) noexcept {
     Pageable& state = machine.pageable;
     Pfn end = first;
-    while (end < state.high && may_be_trimmed(state, end)) ++end;
+    while (end < state.high && may_be_trimmed(machine, end)) ++end;
     // The host allows so many mappings and no more: what it refuses stays accessible.
     if (!machine.slot->protect(machine.slot->address_of_frame(first), end - first, PROT_NONE)) return end;
     for (Pfn frame = first; frame < end; ++frame) clear(state.resident, frame);
@@ -108,7 +106,6 @@ void make_nonpageable(Machine& machine, const void* first, std::size_t pages) no
         if (!test(state.pages, frame)) continue;
         clear(state.pages, frame);
         clear(state.resident, frame);
-        if (state.locks != nullptr) state.locks[frame] = 0;
         --state.page_count;
         --state.resident_count;
     }
@@ -121,20 +118,15 @@ bool is_pageable(const Machine& machine, const void* address) noexcept {
     return frame != no_frame && test(machine.pageable.pages, frame);
 }
 
-void lock_pageable(Machine& machine, Pfn frame) noexcept {
-    Pageable& state = machine.pageable;
+void keep_paged_in(Machine& machine, Pfn frame) noexcept {
+    const Pageable& state = machine.pageable;
     if (state.page_count == 0 || !test(state.pages, frame)) return;
     page_in(machine, frame, frame + 1);
     tell_processors(machine);
-    if (state.locks == nullptr)
-        state.locks = static_cast<std::uint8_t*>(machine.allocate(machine.slot->physical_pages()));
-    if (state.locks != nullptr && state.locks[frame] != 0xFF) ++state.locks[frame]; // a full count is for good
 }
 
-void unlock_pageable(Machine& machine, Pfn frame) noexcept {
-    Pageable& state = machine.pageable;
-    if (state.locks == nullptr || state.locks[frame] == 0 || state.locks[frame] == 0xFF) return;
-    if (--state.locks[frame] == 0) tell_processors(machine);
+void let_be_trimmed(Machine& machine) noexcept {
+    if (machine.pageable.page_count != 0) tell_processors(machine);
 }
 
 void trim_pageable(Machine& machine) noexcept {
@@ -143,7 +135,7 @@ void trim_pageable(Machine& machine) noexcept {
         if (state.resident[frame / bits] == 0) {
             frame = (frame / bits + 1) * bits;
         } else {
-            frame = may_be_trimmed(state, frame) ? trim_run(machine, frame) : frame + 1;
+            frame = may_be_trimmed(machine, frame) ? trim_run(machine, frame) : frame + 1;
         }
     }
     // What stays is locked, or the host refused: nobody asks again before another page is touched.

@@ -24,7 +24,6 @@ struct Machine;
 struct Pageable {
     std::uint64_t* pages;    // pageable
     std::uint64_t* resident; // and accessible at this moment
-    std::uint8_t* locks;     // by MDLs, a count a frame; null while there was none
     Pfn low, high;           // no pageable page outside of [low, high)
     std::uint32_t page_count;
     std::uint32_t resident_count;
@@ -37,9 +36,10 @@ void make_pageable(Machine& machine, const void* first, std::size_t pages) noexc
 void make_nonpageable(Machine& machine, const void* first, std::size_t pages) noexcept;
 [[nodiscard]] bool is_pageable(const Machine& machine, const void* address) noexcept;
 
-// A frame's page is locked by an MDL: it is paged in and stays until it has been unlocked as often.
-void lock_pageable(Machine& machine, Pfn frame) noexcept;
-void unlock_pageable(Machine& machine, Pfn frame) noexcept;
+// A frame has been locked (Slot::lock_frame): its page is paged in, if it is pageable, and stays. Its last lock has gone: it may be
+// trimmed again.
+void keep_paged_in(Machine& machine, Pfn frame) noexcept;
+void let_be_trimmed(Machine& machine) noexcept;
 
 [[gnu::cold, gnu::noinline]] void trim_pageable(Machine& machine) noexcept;
 

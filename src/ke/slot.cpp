@@ -135,12 +135,14 @@ Slot::Slot(unsigned index, std::size_t physical_memory)
     user_frames_ = create_frame_table(slot_size / page_size);
     view_frames_ = create_frame_table(views_size / page_size);
     view_lengths_ = create_frame_table(views_size / page_size);
+    frame_locks_ = create_frame_table(physical_pages_);
 }
 
 Slot::~Slot() {
     munmap(user_frames_, slot_size / page_size * sizeof(Pfn));
     munmap(view_frames_, views_size / page_size * sizeof(Pfn));
     munmap(view_lengths_, views_size / page_size * sizeof(Pfn));
+    munmap(frame_locks_, physical_pages_ * sizeof(Pfn));
     close(memory_fd_);
     if (in_forked_child()) return; // another slot may stand there
     forget_flows();
@@ -168,8 +170,35 @@ std::byte* Slot::allocate_pages_in(std::size_t count, const FrameRange& range) n
 
 void Slot::free_pages(void* address, std::size_t count) noexcept {
     const auto offset = static_cast<std::size_t>(static_cast<std::byte*>(address) - system_base_);
-    physical_.give(offset >> page_shift, count);
+    if (frames_locked_ != 0) [[unlikely]]
+        return free_unlocked(offset >> page_shift, count);
+    give(offset >> page_shift, count);
+}
+
+void Slot::give(std::size_t first, std::size_t count) noexcept {
+    physical_.give(first, count);
     free_pages_ += count;
+}
+
+void Slot::free_unlocked(std::size_t first, std::size_t count) noexcept {
+    for (std::size_t frame = first; frame < first + count; ++frame) {
+        if (frame_locks_[frame] == 0) {
+            give(frame, 1);
+        } else {
+            frame_locks_[frame] |= released_mark;
+        }
+    }
+}
+
+bool Slot::unlock_frame(Pfn frame) noexcept {
+    std::uint32_t& locks = frame_locks_[frame];
+    if (locks == 0) return false;
+    if ((--locks & ~released_mark) != 0) return true;
+    --frames_locked_;
+    if (locks == 0) return true;
+    locks = 0;
+    give(frame, 1);
+    return true;
 }
 
 bool Slot::protect(void* address, std::size_t count, int protection) noexcept {
@@ -246,6 +275,8 @@ void Slot::reset() noexcept {
     std::fill_n(view_lengths_, views_.high_water(), 0);
     if (user_pages_used_ != 0) unmap(user_base_, user_pages_used_);
     user_pages_used_ = 0;
+    if (frames_locked_ != 0) std::fill_n(frame_locks_, physical_.high_water(), 0);
+    frames_locked_ = 0;
     physical_.clear();
     views_.clear();
     free_pages_ = physical_pages_;

@@ -46,8 +46,15 @@ public:
         std::uint64_t boundary = 0;
     };
     [[nodiscard]] std::byte* allocate_pages_in(std::size_t count, const FrameRange& range) noexcept;
+    // Those of them that are locked are handed out again when they have been unlocked.
     void free_pages(void* address, std::size_t count) noexcept;
     [[nodiscard]] std::size_t free_page_count() const noexcept { return free_pages_; }
+
+    // Locks on a frame, as the reference counts of NT's page frame database: while it has one, its memory stays as it is,
+    // whoever owned it. unlock_frame() is false when it has none.
+    void lock_frame(Pfn frame) noexcept { frames_locked_ += frame_locks_[frame]++ == 0; }
+    [[nodiscard]] bool unlock_frame(Pfn frame) noexcept;
+    [[nodiscard]] std::uint32_t frame_locks(Pfn frame) const noexcept { return frame_locks_[frame] & ~released_mark; }
 
     // Changes the protection of pages of the direct map (guard pages, images); reset() undoes it. Of mapped pages of the user
     // half and of views, too, until they are unmapped. False when the host refuses.
@@ -113,6 +120,10 @@ private:
     [[nodiscard]] std::size_t view(const std::byte* address) const noexcept {
         return static_cast<std::size_t>(address - system_base_ - views_offset) >> page_shift;
     }
+    // In frame_locks_: the owner has given the frame back.
+    static constexpr std::uint32_t released_mark = std::uint32_t{1} << 31;
+    void give(std::size_t first, std::size_t count) noexcept;
+    [[gnu::cold, gnu::noinline]] void free_unlocked(std::size_t first, std::size_t count) noexcept;
     // Nothing runs in the slot any more.
     void forget_flows() noexcept;
 
@@ -125,9 +136,11 @@ private:
     std::byte* user_base_;
     Bitmap physical_;
     Bitmap views_;
-    Pfn* user_frames_ = nullptr;  // one entry a page of the user half, frame + 1
-    Pfn* view_frames_ = nullptr;  // likewise for the view range
-    Pfn* view_lengths_ = nullptr; // at the first page of each view: its pages
+    Pfn* user_frames_ = nullptr;           // one entry a page of the user half, frame + 1
+    Pfn* view_frames_ = nullptr;           // likewise for the view range
+    Pfn* view_lengths_ = nullptr;          // at the first page of each view: its pages
+    std::uint32_t* frame_locks_ = nullptr; // one entry a frame
+    std::size_t frames_locked_ = 0;        // that have locks
     std::size_t user_pages_used_ = 0;
     bool protections_changed_ = false;
     void (*power_off_)(void*) = nullptr;

@@ -134,11 +134,10 @@ bool free_small(Arena& arena, std::uint32_t page, ArenaPage& entry, const void* 
     return true;
 }
 
-// Back to the machine, so that touching them faults. While the process has locked pages the frames are kept from
-// others, for a device may still write them.
+// Back to the machine, so that touching them faults.
 void release_pages(Arena& arena, std::uint32_t page) noexcept {
     const std::uint32_t count = arena.find(page)->run;
-    for (std::uint32_t i = 0; i < count && arena.locked_pages == 0; ++i) {
+    for (std::uint32_t i = 0; i < count; ++i) {
         arena.slot->free_pages(arena.slot->address_of_frame(arena.slot->frame_of(arena.address_of(page + i))), 1);
     }
     arena.slot->unmap(arena.address_of(page), count);

@@ -1,7 +1,7 @@
 // Locking: the pages behind a buffer, found and held.
 //
-// A lock is what an MDL's flags say, a count per process, which must be zero at its end, and for paged pool a count a page,
-// while which it stays accessible.
+// A lock is what an MDL's flags say, a count per process, which must be zero at its end, and a count per frame, while which
+// nobody else gets the frame and, when it is of paged pool, it stays accessible.
 #include "ke/exports/mm.hpp"
 #include "ke/machine.hpp"
 #include "ke/pageable.hpp"
@@ -95,10 +95,26 @@ NTSTATUS why_not(std::uint64_t guards_before) noexcept {
     return current_state().guards_hit != guards_before ? STATUS_GUARD_PAGE_VIOLATION : STATUS_ACCESS_VIOLATION;
 }
 
-// Paged pool that is locked stays accessible at any IRQL.
-void for_each_pageable(const MDL* mdl, std::size_t count, void (*act)(ke::Machine&, ke::Pfn) noexcept) noexcept {
+// A locked frame stays what it is, and paged pool that is locked accessible at any IRQL.
+void lock_frames(const MDL* mdl) noexcept {
     ke::Machine& machine = ke::current_machine();
-    if (machine.pageable.page_count == 0) return;
+    const std::size_t count = page_count(mdl);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto frame = static_cast<ke::Pfn>(frames(mdl)[i]);
+        machine.slot->lock_frame(frame);
+        ke::keep_paged_in(machine, frame);
+    }
+}
+
+[[noreturn, gnu::cold]] void not_locked(PFN_NUMBER frame) noexcept {
+    constexpr std::uint64_t unlocked_too_often = 7;
+    ke::bug_check(PFN_LIST_CORRUPT, unlocked_too_often, frame, 1, 0,
+                  {.rule = "a driver unlocked a page more often than it was locked",
+                   .document = "Bug Check 0x4E: PFN_LIST_CORRUPT"});
+}
+
+void unlock_frames(const MDL* mdl, std::size_t count) noexcept {
+    ke::Machine& machine = ke::current_machine();
     for (std::size_t i = 0; i < count; ++i) {
         const PFN_NUMBER frame = frames(mdl)[i];
         if (frame >= machine.slot->physical_pages()) [[unlikely]] {
@@ -106,18 +122,17 @@ void for_each_pageable(const MDL* mdl, std::size_t count, void (*act)(ke::Machin
                               "the pages of an MDL were unlocked, and the MDL describes other ones than were locked",
                               unlock_document);
         }
-        act(machine, static_cast<ke::Pfn>(frame));
+        if (!machine.slot->unlock_frame(static_cast<ke::Pfn>(frame))) [[unlikely]]
+            not_locked(frame);
     }
+    ke::let_be_trimmed(machine);
 }
 
 // The frames are found: `owner` is whose pages they are, null for the kernel's own.
 void hold_pages(PMDL mdl, Arena* owner, bool write) noexcept {
     mdl->Process = owner == nullptr ? nullptr : reinterpret_cast<PKPROCESS>(owner->process);
-    if (owner != nullptr) {
-        owner->locked_pages += page_count(mdl);
-    } else {
-        for_each_pageable(mdl, page_count(mdl), ke::lock_pageable);
-    }
+    if (owner != nullptr) owner->locked_pages += page_count(mdl);
+    lock_frames(mdl);
     mdl->MdlFlags = static_cast<CSHORT>((mdl->MdlFlags & ~MDL_WRITE_OPERATION) | MDL_PAGES_LOCKED |
                                         (write ? MDL_WRITE_OPERATION : 0));
 }
@@ -166,15 +181,16 @@ NTSTATUS lock_pages(PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operation) no
 namespace detail {
 
 void unlock_first(PMDL mdl, std::size_t count) noexcept {
-    if (mdl->Process == nullptr) return for_each_pageable(mdl, count, ke::unlock_pageable);
-    Arena* arena = arena_of(*reinterpret_cast<ke::Process*>(mdl->Process));
-    if (arena == nullptr) return;
-    if (arena->locked_pages < count) {
-        ke::bug_check(PROCESS_HAS_LOCKED_PAGES, 1, ke::parameter(mdl), arena->locked_pages, 0,
-                      {.rule = "a driver unlocked more pages of a process than are locked",
-                       .document = "Bug Check 0x76: PROCESS_HAS_LOCKED_PAGES"});
+    Arena* arena = mdl->Process == nullptr ? nullptr : arena_of(*reinterpret_cast<ke::Process*>(mdl->Process));
+    if (arena != nullptr) {
+        if (arena->locked_pages < count) {
+            ke::bug_check(PROCESS_HAS_LOCKED_PAGES, 1, ke::parameter(mdl), arena->locked_pages, 0,
+                          {.rule = "a driver unlocked more pages of a process than are locked",
+                           .document = "Bug Check 0x76: PROCESS_HAS_LOCKED_PAGES"});
+        }
+        arena->locked_pages -= count;
     }
-    arena->locked_pages -= count;
+    unlock_frames(mdl, count);
 }
 
 } // namespace detail

@@ -44,9 +44,7 @@ void insert_in_order(Arena& arena, Region& region) noexcept {
 
 void release_frame(Arena& arena, std::uint32_t page) noexcept {
     const ke::Pfn frame = arena.slot->frame_of(arena.address_of(page));
-    // A device may still write pages that are locked: nobody else gets them.
-    if (frame != ke::no_frame && arena.locked_pages == 0)
-        arena.slot->free_pages(arena.slot->address_of_frame(frame), 1);
+    if (frame != ke::no_frame) arena.slot->free_pages(arena.slot->address_of_frame(frame), 1);
 }
 
 } // namespace
@@ -198,7 +196,10 @@ ke::UserFault user_fault(ke::Machine& machine, void* address, bool write) noexce
     std::byte* copy = arena->slot->allocate_pages(1);
     if (copy == nullptr) return ke::UserFault::none;
     std::memcpy(copy, arena->address_of(page), ke::page_size);
-    if (!map_page(*arena, page, arena->slot->frame_of(copy), protect)) return ke::UserFault::none;
+    if (!map_page(*arena, page, arena->slot->frame_of(copy), protect)) {
+        arena->slot->free_pages(copy, 1);
+        return ke::UserFault::none;
+    }
     entry->shift = own_copy;
     protect_page(*arena, page, (protect & PAGE_WRITECOPY) != 0 ? PAGE_READWRITE : PAGE_EXECUTE_READWRITE);
     return ke::UserFault::resolved;
