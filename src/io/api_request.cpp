@@ -2,7 +2,7 @@
 
 #include "io/call_driver.hpp"
 #include "io/file.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/wait.hpp"
 #include "ke/wait_in_mode.hpp"
 #include "ob/object.hpp"
@@ -52,16 +52,14 @@ NTSTATUS ApiRequest::send() noexcept {
         }
         status = result_.Status;
     }
-    if (status_block_ != nullptr && !copy_out(mode_, status_block_, &result_, sizeof result_))
-        return STATUS_ACCESS_VIOLATION;
-    return status;
+    const NTSTATUS written = ke::copy_out_if_wanted(status_block_, result_, mode_);
+    return NT_SUCCESS(written) ? status : written;
 }
 
 NTSTATUS ApiRequest::answer(NTSTATUS status, ULONG_PTR information) noexcept {
     result_ = {{status}, information};
-    if (status_block_ != nullptr && !copy_out(mode_, status_block_, &result_, sizeof result_))
-        return STATUS_ACCESS_VIOLATION;
-    return status;
+    const NTSTATUS written = ke::copy_out_if_wanted(status_block_, result_, mode_);
+    return NT_SUCCESS(written) ? status : written;
 }
 
 } // namespace dirql::io

@@ -10,7 +10,7 @@
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"
 #include "mm/mdl.hpp"
-#include "mm/probe.hpp"
+#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 
 #include <algorithm>
@@ -43,7 +43,7 @@ struct Buffers {
 
 // A bad address of the system range is bug check 0x50, here as everywhere.
 bool copy_from(void* to, const void* from, ULONG length) noexcept {
-    if (mm::in_user_range(from, length)) return ke::copy_guarded(to, from, length);
+    if (ke::in_user_range(from, length)) return ke::copy_guarded(to, from, length);
     std::memcpy(to, from, length);
     return true;
 }

@@ -3,7 +3,7 @@
 #include "ex/pool.hpp"
 #include "io/irp.hpp"
 #include "io/services.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/queue.hpp"
 #include "ke/system_service.hpp"
@@ -11,7 +11,6 @@
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
 #include "ob/object.hpp"
-#include "ob/user_memory.hpp"
 
 #include <new>
 
@@ -66,8 +65,8 @@ void port_handle_closed(const ob::HandleClose& close) noexcept {
 }
 
 NTSTATUS create_port(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, ULONG count) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
-    NTSTATUS status = ob::probe_out(result, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = ke::probe_out(result, mode);
     if (!NT_SUCCESS(status)) return status;
     void* body = nullptr;
     status = ob::create_object(io_completion_type, attributes, mode, sizeof(KQUEUE), &body);
@@ -76,7 +75,7 @@ NTSTATUS create_port(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attr
     HANDLE handle = nullptr;
     status = ob::insert_object(body, access, &handle);
     if (!NT_SUCCESS(status)) return status;
-    const NTSTATUS written = ob::copy_out(result, handle, mode);
+    const NTSTATUS written = ke::copy_out(result, handle, mode);
     return NT_SUCCESS(written) ? status : written;
 }
 
@@ -84,7 +83,7 @@ NTSTATUS create_port(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attr
 class PortReference {
 public:
     PortReference(HANDLE handle, ACCESS_MASK access) noexcept
-        : status_(ob::reference_by_handle(handle, access, &io_completion_type, ob::previous_mode(), &port_)) {}
+        : status_(ob::reference_by_handle(handle, access, &io_completion_type, ke::previous_mode(), &port_)) {}
     ~PortReference() {
         if (port_ != nullptr) ob::dereference(port_);
     }
@@ -99,15 +98,15 @@ private:
 };
 
 NTSTATUS query_port(HANDLE handle, ULONG information_class, PVOID information, ULONG length, PULONG returned) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (information_class != 0) return STATUS_INVALID_INFO_CLASS;
     if (length != sizeof(LONG)) return STATUS_INFO_LENGTH_MISMATCH;
     const PortReference port(handle, IO_COMPLETION_QUERY_STATE);
     if (!NT_SUCCESS(port.status())) return port.status();
     const LONG depth = queue_of(port.port()).Header.SignalState;
     const ULONG size = sizeof depth;
-    const NTSTATUS status = ob::copy_out(static_cast<PLONG>(information), depth, mode);
-    return NT_SUCCESS(status) ? ob::copy_out_if_wanted(returned, size, mode) : status;
+    const NTSTATUS status = ke::copy_out(static_cast<PLONG>(information), depth, mode);
+    return NT_SUCCESS(status) ? ke::copy_out_if_wanted(returned, size, mode) : status;
 }
 
 NTSTATUS set_port(HANDLE handle, const Packet& packet) noexcept {
@@ -115,17 +114,13 @@ NTSTATUS set_port(HANDLE handle, const Packet& packet) noexcept {
     return NT_SUCCESS(port.status()) ? queue_packet(port.port(), packet) : port.status();
 }
 
-NTSTATUS capture_timeout(const LARGE_INTEGER* from, LARGE_INTEGER& to) noexcept {
-    return from == nullptr ? STATUS_SUCCESS : ob::copy_in(to, from, ob::previous_mode());
-}
-
 NTSTATUS take_one(HANDLE handle, PVOID* key, PVOID* context, PIO_STATUS_BLOCK block, PLARGE_INTEGER timeout) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     LARGE_INTEGER until{};
-    NTSTATUS status = ob::probe_out(key, mode);
-    if (NT_SUCCESS(status)) status = ob::probe_out(context, mode);
-    if (NT_SUCCESS(status)) status = ob::probe_out(block, mode);
-    if (NT_SUCCESS(status)) status = capture_timeout(timeout, until);
+    NTSTATUS status = ke::probe_out(key, mode);
+    if (NT_SUCCESS(status)) status = ke::probe_out(context, mode);
+    if (NT_SUCCESS(status)) status = ke::probe_out(block, mode);
+    if (NT_SUCCESS(status)) status = ke::copy_in_if_given(until, timeout, mode);
     if (!NT_SUCCESS(status)) return status;
     const PortReference port(handle, IO_COMPLETION_MODIFY_STATE);
     if (!NT_SUCCESS(port.status())) return port.status();
@@ -133,25 +128,25 @@ NTSTATUS take_one(HANDLE handle, PVOID* key, PVOID* context, PIO_STATUS_BLOCK bl
     status = ke::remove_queue(queue_of(port.port()), mode, false, timeout == nullptr ? nullptr : &until, link);
     if (status != STATUS_SUCCESS) return status;
     const Packet packet = open_packet(link);
-    status = ob::copy_out(key, packet.key, mode);
-    if (NT_SUCCESS(status)) status = ob::copy_out(context, packet.context, mode);
-    return NT_SUCCESS(status) ? ob::copy_out(block, packet.result, mode) : status;
+    status = ke::copy_out(key, packet.key, mode);
+    if (NT_SUCCESS(status)) status = ke::copy_out(context, packet.context, mode);
+    return NT_SUCCESS(status) ? ke::copy_out(block, packet.result, mode) : status;
 }
 
 NTSTATUS write_entry(PFILE_IO_COMPLETION_INFORMATION to, LIST_ENTRY* link, KPROCESSOR_MODE mode) noexcept {
     const Packet packet = open_packet(link);
-    return ob::copy_out(to, FILE_IO_COMPLETION_INFORMATION{packet.key, packet.context, packet.result}, mode);
+    return ke::copy_out(to, FILE_IO_COMPLETION_INFORMATION{packet.key, packet.context, packet.result}, mode);
 }
 
 // Waits for the first only; what lies there besides is taken along.
 NTSTATUS take_several(HANDLE handle, PFILE_IO_COMPLETION_INFORMATION list, ULONG count, PULONG removed,
                       PLARGE_INTEGER timeout, bool alertable) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (count == 0 || count > MAXULONG / sizeof *list) return STATUS_INVALID_PARAMETER;
     LARGE_INTEGER until{};
-    NTSTATUS status = ob::probe_out(removed, mode);
-    if (NT_SUCCESS(status) && mode != KernelMode) status = mm::probe_user(list, count * sizeof *list, true);
-    if (NT_SUCCESS(status)) status = capture_timeout(timeout, until);
+    NTSTATUS status = ke::probe_out(removed, mode);
+    if (NT_SUCCESS(status) && mode != KernelMode) status = ke::probe_user(list, count * sizeof *list, true);
+    if (NT_SUCCESS(status)) status = ke::copy_in_if_given(until, timeout, mode);
     if (!NT_SUCCESS(status)) return status;
     const PortReference port(handle, IO_COMPLETION_MODIFY_STATE);
     if (!NT_SUCCESS(port.status())) return port.status();
@@ -165,7 +160,7 @@ NTSTATUS take_several(HANDLE handle, PFILE_IO_COMPLETION_INFORMATION list, ULONG
             link = ++taken == count ? nullptr : ke::remove_queue_now(queue_of(port.port()));
         }
     }
-    const NTSTATUS written = ob::copy_out(removed, taken, mode);
+    const NTSTATUS written = ke::copy_out(removed, taken, mode);
     return NT_SUCCESS(written) ? status : written;
 }
 

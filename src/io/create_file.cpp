@@ -1,7 +1,7 @@
 // IoCreateFile and its like: what drivers call to open files, with more to say than ZwCreateFile lets them.
 #include "io/file_create.hpp"
 
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "io/services.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
@@ -59,8 +59,7 @@ NTSTATUS NTAPI NtCreateNamedPipeFile(PHANDLE FileHandle, ULONG DesiredAccess, PO
                                                 OutboundQuota, {},       FALSE};
         if (DefaultTimeout != nullptr) {
             parameters.TimeoutSpecified = TRUE;
-            if (!copy_in(ke::current_thread()->previous_mode, &parameters.DefaultTimeout, DefaultTimeout,
-                         sizeof *DefaultTimeout))
+            if (!NT_SUCCESS(ke::copy_in(parameters.DefaultTimeout, DefaultTimeout, ke::previous_mode())))
                 return STATUS_ACCESS_VIOLATION;
         }
         return create_file({FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, nullptr, 0, ShareAccess,
@@ -76,8 +75,7 @@ NTSTATUS NTAPI NtCreateMailslotFile(PHANDLE FileHandle, ULONG DesiredAccess, POB
         MAILSLOT_CREATE_PARAMETERS parameters{MailslotQuota, MaximumMessageSize, {}, FALSE};
         if (ReadTimeout != nullptr) {
             parameters.TimeoutSpecified = TRUE;
-            if (!copy_in(ke::current_thread()->previous_mode, &parameters.ReadTimeout, ReadTimeout,
-                         sizeof *ReadTimeout))
+            if (!NT_SUCCESS(ke::copy_in(parameters.ReadTimeout, ReadTimeout, ke::previous_mode())))
                 return STATUS_ACCESS_VIOLATION;
         }
         return create_file({FileHandle, DesiredAccess, ObjectAttributes, IoStatusBlock, nullptr, 0,

@@ -3,7 +3,7 @@
 #include "ex/pool.hpp"
 #include "io/attended.hpp"
 #include "io/irp.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "mm/mdl.hpp"
 #include "ob/object.hpp"
 
@@ -19,7 +19,8 @@ void copy_system_buffer_back(PIRP irp) noexcept {
     if ((irp->Flags & IRP_INPUT_OPERATION) == 0 || status == STATUS_VERIFY_REQUIRED || NT_ERROR(status) ||
         irp->IoStatus.Information == 0)
         return;
-    if (!copy_out(irp->RequestorMode, irp->UserBuffer, irp->AssociatedIrp.SystemBuffer, irp->IoStatus.Information))
+    if (!NT_SUCCESS(ke::copy_bytes_out(irp->UserBuffer, irp->AssociatedIrp.SystemBuffer, irp->IoStatus.Information,
+                                       irp->RequestorMode)))
         irp->IoStatus.Status = STATUS_ACCESS_VIOLATION;
 }
 
@@ -41,7 +42,7 @@ void write_status_block(PIRP irp) noexcept {
                                      ? static_cast<KPROCESSOR_MODE>(KernelMode)
                                      : irp->RequestorMode;
     PIO_STATUS_BLOCK const block = irp->UserIosb;
-    if (block == nullptr || (mode != KernelMode && !mm::in_user_range(block, sizeof *block))) return;
+    if (block == nullptr || (mode != KernelMode && !ke::in_user_range(block, sizeof *block))) return;
     (void)ke::write_status_guarded(block, irp->IoStatus.Status, irp->IoStatus.Information);
 }
 

@@ -5,10 +5,9 @@
 #include "io/file_information.hpp"
 #include "io/information_classes.hpp"
 #include "io/services.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
-#include "mm/probe.hpp"
 
 #include <cstring>
 
@@ -18,8 +17,7 @@ NTSTATUS check_buffer(const ClassRule& rule, KPROCESSOR_MODE mode, const void* b
                       bool write) noexcept {
     if (mode == KernelMode) return rule.least == 0 ? STATUS_SUCCESS : check_class(rule, length);
     if (const NTSTATUS status = check_class(rule, length); !NT_SUCCESS(status)) return status;
-    if (reinterpret_cast<ULONG_PTR>(buffer) % rule.alignment != 0) return STATUS_DATATYPE_MISALIGNMENT;
-    return mm::probe_user(buffer, length, write);
+    return ke::probe_user(buffer, length, write, rule.alignment);
 }
 
 ULONG mode_of(PFILE_OBJECT file) noexcept {
@@ -47,7 +45,8 @@ struct Query {
 };
 
 template <class T> NTSTATUS answer_with(ApiRequest& request, const Query& query, const T& value) noexcept {
-    if (!copy_out(request.mode(), query.buffer, &value, sizeof value)) return STATUS_ACCESS_VIOLATION;
+    const NTSTATUS status = ke::copy_out(static_cast<T*>(query.buffer), value, request.mode());
+    if (!NT_SUCCESS(status)) return status;
     return request.answer(STATUS_SUCCESS, sizeof value);
 }
 
@@ -101,9 +100,8 @@ bool answered_fast(ApiRequest& request, const Query& query, NTSTATUS* status) no
     *status = result.Status;
     if (NT_ERROR(result.Status)) return true;
     const std::size_t bytes = result.Information < sizeof information ? result.Information : sizeof information;
-    *status = copy_out(request.mode(), query.buffer, &information, bytes)
-                  ? request.answer(result.Status, result.Information)
-                  : STATUS_ACCESS_VIOLATION;
+    *status = ke::copy_bytes_out(query.buffer, &information, bytes, request.mode());
+    if (NT_SUCCESS(*status)) *status = request.answer(result.Status, result.Information);
     return true;
 }
 

@@ -7,7 +7,7 @@
 #include "io/device.hpp"
 #include "io/file.hpp"
 #include "io/types.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/irql.hpp"
 #include "ke/wait.hpp"
 #include "ke/wait_in_mode.hpp"
@@ -25,7 +25,7 @@ namespace {
 constexpr ULONG buffer_tag = 'BSoI';
 
 NTSTATUS check_status_block(PIO_STATUS_BLOCK block, KPROCESSOR_MODE mode) noexcept {
-    return mode == KernelMode ? STATUS_SUCCESS : mm::probe_user(block, sizeof *block, true);
+    return mode == KernelMode ? STATUS_SUCCESS : ke::probe_user(block, sizeof *block, true);
 }
 
 } // namespace
@@ -124,7 +124,7 @@ void FileRequest::set_auxiliary_buffer(void* pool) noexcept {
 }
 
 NTSTATUS FileRequest::finish_fast(const IO_STATUS_BLOCK& result, PVOID apc_context) noexcept {
-    if (!copy_out(mode_, status_block_, &result, sizeof result)) return STATUS_ACCESS_VIOLATION;
+    if (!NT_SUCCESS(ke::copy_out(status_block_, result, mode_))) return STATUS_ACCESS_VIOLATION;
     if (event_ != nullptr && (file_->Flags & FO_SKIP_SET_FAST_IO) == 0) KeSetEvent(event_, 0, FALSE);
     if (file_->CompletionContext == nullptr || apc_context == nullptr) return result.Status;
     if ((file_->Flags & FO_SKIP_COMPLETION_PORT) != 0 && !NT_ERROR(result.Status)) return result.Status;
@@ -181,7 +181,8 @@ NTSTATUS FileRequest::make_system_buffer(ULONG size, const void* input, ULONG in
     void* buffer = ex::allocate_pool(NonPagedPoolNx, size, buffer_tag, ex::Fill::none);
     if (buffer == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
     irp_->AssociatedIrp.SystemBuffer = buffer;
-    if (input_size != 0 && !copy_in(mode_, buffer, input, input_size)) return STATUS_ACCESS_VIOLATION;
+    if (input_size != 0 && !NT_SUCCESS(ke::copy_bytes_in(buffer, input, input_size, mode_)))
+        return STATUS_ACCESS_VIOLATION;
     if (size > input_size) std::memset(static_cast<std::byte*>(buffer) + input_size, 0, size - input_size);
     irp_->UserBuffer = output;
     irp_->Flags |= IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER;

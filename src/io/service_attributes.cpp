@@ -8,7 +8,7 @@
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
 #include "ob/object.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 
 namespace dirql::io {
 namespace {
@@ -22,7 +22,7 @@ public:
         open.disposition = FILE_OPEN;
         open.share_access = FILE_SHARE_VALID_FLAGS;
         status_ =
-            ob::open_by_name(attributes, &file_type, ob::previous_mode(), access, &open, &handle_, OBJ_KERNEL_HANDLE);
+            ob::open_by_name(attributes, &file_type, ke::previous_mode(), access, &open, &handle_, OBJ_KERNEL_HANDLE);
     }
     // The handle is the service's own, whatever mode its caller is of: no thread of the caller's process can close it.
     ~Opened() {
@@ -49,15 +49,15 @@ private:
 
 template <class T>
 NTSTATUS query_attributes(const OBJECT_ATTRIBUTES* attributes, FILE_INFORMATION_CLASS which, T* result) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
-    NTSTATUS status = ob::probe_out(result, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = ke::probe_out(result, mode);
     if (!NT_SUCCESS(status)) return status;
     T information{};
     {
         const Opened file(attributes, FILE_READ_ATTRIBUTES, FILE_OPEN_REPARSE_POINT);
         status = NT_SUCCESS(file.status()) ? file.query(which, information) : file.status();
     }
-    return NT_SUCCESS(status) ? ob::copy_out(result, information, mode) : status;
+    return NT_SUCCESS(status) ? ke::copy_out(result, information, mode) : status;
 }
 
 NTSTATUS delete_file(const OBJECT_ATTRIBUTES* attributes) noexcept {

@@ -6,7 +6,7 @@
 #include "ke/system_service.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 
 namespace dirql::io {
@@ -21,8 +21,8 @@ bool is_waited_for(PIRP irp, const void* status_block) noexcept {
 
 // It does not wait for the thread's requests to end.
 NTSTATUS cancel_synchronous(HANDLE thread, PIO_STATUS_BLOCK request, PIO_STATUS_BLOCK result) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
-    NTSTATUS status = ob::probe_out(result, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = ke::probe_out(result, mode);
     if (!NT_SUCCESS(status)) return status;
     void* body = nullptr;
     status = ob::reference_by_handle(thread, THREAD_TERMINATE, &ps::thread_type, mode, &body);
@@ -30,7 +30,7 @@ NTSTATUS cancel_synchronous(HANDLE thread, PIO_STATUS_BLOCK request, PIO_STATUS_
     const bool found = cancel_matching(*static_cast<ke::Thread*>(body), is_waited_for, request);
     ob::dereference(body);
     const IO_STATUS_BLOCK block{{found ? STATUS_SUCCESS : STATUS_NOT_FOUND}, 0};
-    status = ob::copy_out(result, block, mode);
+    status = ke::copy_out(result, block, mode);
     return NT_SUCCESS(status) ? block.Status : status;
 }
 

@@ -10,7 +10,7 @@
 #include "ke/exports/io.hpp"
 #include "ke/callout.hpp"
 #include "ke/system_service.hpp"
-#include "mm/probe.hpp"
+#include "ke/user_memory.hpp"
 
 #include <algorithm>
 
@@ -79,8 +79,8 @@ NTSTATUS check_buffers(KPROCESSOR_MODE mode, Control& control) noexcept {
     if (mode == KernelMode || method == METHOD_NEITHER) return STATUS_SUCCESS;
     if (control.input == nullptr) control.input_size = 0;
     if (control.output == nullptr) control.output_size = 0;
-    if (!mm::in_user_range(control.input, control.input_size)) return STATUS_ACCESS_VIOLATION;
-    return method == METHOD_BUFFERED ? mm::probe_user(control.output, control.output_size, true) : STATUS_SUCCESS;
+    if (!ke::in_user_range(control.input, control.input_size)) return STATUS_ACCESS_VIOLATION;
+    return method == METHOD_BUFFERED ? ke::probe_user(control.output, control.output_size, true) : STATUS_SUCCESS;
 }
 
 // The path of every control request in one piece: the calls would cost as much as what they do.

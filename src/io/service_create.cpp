@@ -8,10 +8,9 @@
 #include "io/request.hpp"
 #include "io/services.hpp"
 #include "io/types.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/exports/io.hpp"
 #include "ke/system_service.hpp"
-#include "mm/probe.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
 #include "ob/object.hpp"
@@ -80,7 +79,7 @@ public:
         if (from == nullptr || length == 0) return STATUS_SUCCESS;
         copy_ = ex::allocate_pool(NonPagedPoolNx, length, 'aEoI', ex::Fill::none);
         if (copy_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-        if (!copy_in(mode, copy_, from, length)) return STATUS_ACCESS_VIOLATION;
+        if (!NT_SUCCESS(ke::copy_bytes_in(copy_, from, length, mode))) return STATUS_ACCESS_VIOLATION;
         length_ = length;
         return check_extended_attributes(copy_, length, error_offset);
     }
@@ -94,15 +93,15 @@ private:
 
 NTSTATUS write_results(const CreateRequest& create, KPROCESSOR_MODE mode, HANDLE handle,
                        const IO_STATUS_BLOCK& result) noexcept {
-    const bool written = copy_out(mode, create.handle, &handle, sizeof handle) &&
-                         copy_out(mode, create.status_block, &result, sizeof result);
+    const bool written = NT_SUCCESS(ke::copy_out(create.handle, handle, mode)) &&
+                         NT_SUCCESS(ke::copy_out(create.status_block, result, mode));
     return written ? result.Status : STATUS_ACCESS_VIOLATION;
 }
 
 // An error leaves the caller's status block alone; a warning is written there.
 NTSTATUS failed(const CreateRequest& create, KPROCESSOR_MODE mode, NTSTATUS status, ULONG_PTR information) noexcept {
     const IO_STATUS_BLOCK result{{status}, information};
-    if (NT_WARNING(status) && !copy_out(mode, create.status_block, &result, sizeof result))
+    if (NT_WARNING(status) && !NT_SUCCESS(ke::copy_out(create.status_block, result, mode)))
         return STATUS_ACCESS_VIOLATION;
     return status;
 }
@@ -137,15 +136,14 @@ NTSTATUS create_file(const CreateRequest& create) noexcept {
     const KPROCESSOR_MODE mode =
         trusted ? static_cast<KPROCESSOR_MODE>(KernelMode) : ke::current_thread()->previous_mode;
     if (mode != KernelMode) {
-        NTSTATUS status = mm::probe_user(create.handle, sizeof(HANDLE), true);
-        if (NT_SUCCESS(status)) status = mm::probe_user(create.status_block, sizeof(IO_STATUS_BLOCK), true);
+        NTSTATUS status = ke::probe_user(create.handle, sizeof(HANDLE), true);
+        if (NT_SUCCESS(status)) status = ke::probe_user(create.status_block, sizeof(IO_STATUS_BLOCK), true);
         if (!NT_SUCCESS(status)) return status;
     }
     const bool checked = mode != KernelMode || (create.io_options & IO_CHECK_CREATE_PARAMETERS) != 0;
     if (checked && !valid(create)) return STATUS_INVALID_PARAMETER;
     LARGE_INTEGER allocation{};
-    if (create.allocation_size != nullptr && !copy_in(mode, &allocation, create.allocation_size, sizeof allocation))
-        return STATUS_ACCESS_VIOLATION;
+    if (!NT_SUCCESS(ke::copy_in_if_given(allocation, create.allocation_size, mode))) return STATUS_ACCESS_VIOLATION;
     if (checked && allocation.QuadPart < 0) return STATUS_INVALID_PARAMETER;
     EaBuffer ea;
     ULONG error_offset = 0;
@@ -182,7 +180,7 @@ void wait_for_end(ke::Thread& self, const CancelScope& scope) noexcept {
 NTSTATUS cancel_file(HANDLE handle, PIO_STATUS_BLOCK request, PIO_STATUS_BLOCK result, bool whole_process) noexcept {
     const KPROCESSOR_MODE mode = ke::current_thread()->previous_mode;
     if (mode != KernelMode) {
-        const NTSTATUS status = mm::probe_user(result, sizeof *result, true);
+        const NTSTATUS status = ke::probe_user(result, sizeof *result, true);
         if (!NT_SUCCESS(status)) return status;
     }
     void* body = nullptr;
@@ -195,7 +193,7 @@ NTSTATUS cancel_file(HANDLE handle, PIO_STATUS_BLOCK request, PIO_STATUS_BLOCK r
     if (!whole_process) wait_for_end(self, scope);
     ob::dereference(body);
     const IO_STATUS_BLOCK block{{whole_process && !found ? STATUS_NOT_FOUND : STATUS_SUCCESS}, 0};
-    if (!copy_out(mode, result, &block, sizeof block)) return STATUS_ACCESS_VIOLATION;
+    if (!NT_SUCCESS(ke::copy_out(result, block, mode))) return STATUS_ACCESS_VIOLATION;
     return block.Status;
 }
 

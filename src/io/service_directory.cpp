@@ -2,10 +2,9 @@
 #include "ex/pool.hpp"
 #include "io/device_buffer.hpp"
 #include "io/services.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
-#include "mm/probe.hpp"
 
 #include <cstring>
 
@@ -48,24 +47,23 @@ ULONG least_length(FILE_INFORMATION_CLASS which) noexcept {
 NTSTATUS capture_pattern(KPROCESSOR_MODE mode, const UNICODE_STRING* from, UNICODE_STRING*& pattern) noexcept {
     pattern = nullptr;
     if (from == nullptr) return STATUS_SUCCESS;
-    UNICODE_STRING text;
-    if (!copy_in(mode, &text, from, sizeof text)) return STATUS_ACCESS_VIOLATION;
-    if (text.Length == 0) return STATUS_SUCCESS;
-    if (text.Length % sizeof(WCHAR) != 0) return STATUS_INVALID_PARAMETER;
-    void* block = ex::allocate_pool(NonPagedPoolNx, sizeof text + text.Length, name_tag, ex::Fill::none);
-    if (block == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-    pattern = static_cast<UNICODE_STRING*>(block);
-    *pattern = {text.Length, text.Length, reinterpret_cast<PWSTR>(pattern + 1)};
-    if (copy_in(mode, pattern->Buffer, text.Buffer, text.Length)) return STATUS_SUCCESS;
-    ex::free_pool(block, name_tag);
+    const NTSTATUS status =
+        ke::capture_string(from, mode, MAXUSHORT, STATUS_INVALID_PARAMETER, [&](USHORT bytes) -> void* {
+            void* block = ex::allocate_pool(NonPagedPoolNx, sizeof *pattern + bytes, name_tag, ex::Fill::none);
+            if (block == nullptr) return nullptr;
+            pattern = static_cast<UNICODE_STRING*>(block);
+            *pattern = {bytes, bytes, reinterpret_cast<PWSTR>(pattern + 1)};
+            return pattern->Buffer;
+        });
+    if (NT_SUCCESS(status) || pattern == nullptr) return status;
+    ex::free_pool(pattern, name_tag);
     pattern = nullptr;
-    return STATUS_ACCESS_VIOLATION;
+    return status;
 }
 
 NTSTATUS check_buffer(KPROCESSOR_MODE mode, const Listing& listing) noexcept {
     if (mode == KernelMode) return STATUS_SUCCESS;
-    if (reinterpret_cast<ULONG_PTR>(listing.buffer) % sizeof(ULONG) != 0) return STATUS_DATATYPE_MISALIGNMENT;
-    return mm::probe_user(listing.buffer, listing.length, true);
+    return ke::probe_user(listing.buffer, listing.length, true, sizeof(ULONG));
 }
 
 // An IRP of the directory, all but its parameters.

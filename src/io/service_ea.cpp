@@ -4,10 +4,9 @@
 #include "io/device_buffer.hpp"
 #include "io/extended_attributes.hpp"
 #include "io/services.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
-#include "mm/probe.hpp"
 
 #include <cstddef>
 #include <cstring>
@@ -29,7 +28,7 @@ public:
     [[nodiscard]] NTSTATUS capture(KPROCESSOR_MODE mode, const void* from, ULONG length) noexcept {
         data_ = ex::allocate_pool(NonPagedPoolNx, length, ea_tag, ex::Fill::none);
         if (data_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-        return copy_in(mode, data_, from, length) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+        return ke::copy_bytes_in(data_, from, length, mode);
     }
     [[nodiscard]] void* data() const noexcept { return data_; }
 
@@ -66,10 +65,10 @@ struct EaQuery {
 
 NTSTATUS query_ea(HANDLE file, PIO_STATUS_BLOCK block, const EaQuery& query) noexcept {
     const KPROCESSOR_MODE mode = ke::current_thread()->previous_mode;
-    NTSTATUS status = mode == KernelMode ? STATUS_SUCCESS : mm::probe_user(query.buffer, query.length, true);
+    NTSTATUS status = mode == KernelMode ? STATUS_SUCCESS : ke::probe_user(query.buffer, query.length, true);
     if (!NT_SUCCESS(status)) return status;
     ULONG index = 0;
-    if (query.index != nullptr && !copy_in(mode, &index, query.index, sizeof index)) return STATUS_ACCESS_VIOLATION;
+    if (status = ke::copy_in_if_given(index, query.index, mode); !NT_SUCCESS(status)) return status;
     PoolCopy list;
     const bool has_list = query.list != nullptr && query.list_length != 0;
     if (has_list) {

@@ -3,7 +3,7 @@
 #include "io/fast_io.hpp"
 #include "io/irp.hpp"
 #include "io/services.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
 #include "ps/ps.hpp"
@@ -19,8 +19,8 @@ struct Range {
 
 NTSTATUS capture(KPROCESSOR_MODE mode, const LARGE_INTEGER* offset, const LARGE_INTEGER* length,
                  Range& range) noexcept {
-    const bool good = copy_in(mode, &range.offset, offset, sizeof range.offset) &&
-                      copy_in(mode, &range.length, length, sizeof range.length);
+    const bool good =
+        NT_SUCCESS(ke::copy_in(range.offset, offset, mode)) && NT_SUCCESS(ke::copy_in(range.length, length, mode));
     return good ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
 }
 

@@ -6,10 +6,9 @@
 #include "io/fast_io.hpp"
 #include "io/file.hpp"
 #include "io/request.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/exports/io.hpp"
 #include "ke/system_service.hpp"
-#include "mm/probe.hpp"
 
 namespace dirql::io {
 namespace {
@@ -26,10 +25,6 @@ struct Transfer {
     PULONG key;
     bool write;
 };
-
-template <class T> NTSTATUS capture(KPROCESSOR_MODE mode, const T* from, T& to) noexcept {
-    return from == nullptr || copy_in(mode, &to, from, sizeof to) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
-}
 
 constexpr LONGLONG special_offset(ULONG low) noexcept { return static_cast<LONGLONG>(0xFFFF'FFFF'0000'0000 | low); }
 
@@ -70,7 +65,7 @@ NTSTATUS make_buffers(FileRequest& request, const Transfer& transfer) noexcept {
 // A bad buffer is the caller's error before any driver sees it.
 NTSTATUS check_buffer(const FileRequest& request, const Transfer& transfer) noexcept {
     return request.mode() == KernelMode ? STATUS_SUCCESS
-                                        : mm::probe_user(transfer.buffer, transfer.length, !transfer.write);
+                                        : ke::probe_user(transfer.buffer, transfer.length, !transfer.write);
 }
 
 // Unbuffered, an application transfers whole sectors from where one begins, at addresses that the device can use.
@@ -125,8 +120,8 @@ NTSTATUS transfer_file(const Transfer& transfer) noexcept {
         return STATUS_ACCESS_DENIED;
     LARGE_INTEGER offset{};
     ULONG key = 0;
-    if (status = capture(request.mode(), transfer.offset, offset); !NT_SUCCESS(status)) return status;
-    if (status = capture(request.mode(), transfer.key, key); !NT_SUCCESS(status)) return status;
+    if (status = ke::copy_in_if_given(offset, transfer.offset, request.mode()); !NT_SUCCESS(status)) return status;
+    if (status = ke::copy_in_if_given(key, transfer.key, request.mode()); !NT_SUCCESS(status)) return status;
     if (status = check_buffer(request, transfer); !NT_SUCCESS(status)) return status;
     if (status = check_sectors(request, transfer, offset); !NT_SUCCESS(status)) return status;
     if (request.file()->PrivateCacheMap != nullptr && transferred_fast(request, transfer, offset, key, &status))

@@ -3,7 +3,7 @@
 #include "io/file.hpp"
 #include "io/file_information.hpp"
 #include "io/services.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
 
@@ -21,7 +21,8 @@ NTSTATUS tell_device(ApiRequest& request, void* buffer) noexcept {
     FILE_FS_DEVICE_INFORMATION information{device->DeviceType, device->Characteristics};
     if (device->Vpb != nullptr && (device->Vpb->Flags & VPB_MOUNTED) != 0)
         information.Characteristics |= FILE_DEVICE_IS_MOUNTED;
-    if (!copy_out(request.mode(), buffer, &information, sizeof information)) return STATUS_ACCESS_VIOLATION;
+    const NTSTATUS status = ke::copy_out(static_cast<FILE_FS_DEVICE_INFORMATION*>(buffer), information, request.mode());
+    if (!NT_SUCCESS(status)) return status;
     return request.answer(STATUS_SUCCESS, sizeof information);
 }
 

@@ -6,7 +6,7 @@
 #include "io/file_information.hpp"
 #include "io/services.hpp"
 #include "io/types.hpp"
-#include "io/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
 #include "ob/handle_table.hpp"
@@ -23,7 +23,7 @@ struct Set {
 };
 
 template <class T> NTSTATUS read(const ApiRequest& request, const Set& set, T& value) noexcept {
-    return copy_in(request.mode(), &value, set.buffer, sizeof value) ? STATUS_SUCCESS : STATUS_ACCESS_VIOLATION;
+    return ke::copy_in(value, static_cast<const T*>(set.buffer), request.mode());
 }
 
 // Unbuffered, a position is where a sector begins, as far as the device's alignment says.

@@ -4,7 +4,7 @@
 #include "ke/machine.hpp"
 #include "ke/pageable.hpp"
 #include "ke/user_copy.hpp"
-#include "mm/probe.hpp"
+#include "ke/user_memory.hpp"
 #include "mm/region.hpp"
 #include "mm/state.hpp"
 
@@ -78,11 +78,11 @@ PPHYSICAL_MEMORY_RANGE physical_ranges() noexcept {
 extern "C" {
 
 // The same in every machine of the process, for ke::halves() is.
-PVOID MmHighestUserAddress = reinterpret_cast<PVOID>(mm::user_probe_address() - 1);
+PVOID MmHighestUserAddress = reinterpret_cast<PVOID>(ke::user_probe_address() - 1);
 PVOID MmSystemRangeStart = reinterpret_cast<PVOID>(ke::halves().system);
-ULONG_PTR MmUserProbeAddress = mm::user_probe_address();
+ULONG_PTR MmUserProbeAddress = ke::user_probe_address();
 // An address that is mapped in no machine: in the gap between the halves.
-PVOID MmBadPointer = reinterpret_cast<PVOID>(mm::user_probe_address());
+PVOID MmBadPointer = reinterpret_cast<PVOID>(ke::user_probe_address());
 
 PHYSICAL_ADDRESS NTAPI MmGetPhysicalAddress(PVOID BaseAddress) {
     DIRQL_DOOR(MmGetPhysicalAddress);

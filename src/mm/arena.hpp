@@ -14,7 +14,7 @@
 
 #include "ke/machine.hpp"
 #include "ke/thread.hpp"
-#include "mm/probe.hpp"
+#include "ke/user_memory.hpp"
 
 #include <ntifs.h>
 
@@ -53,7 +53,7 @@ struct ArenaPage {
 
 struct Arena {
     static constexpr std::size_t usable =
-        arena_size - probe_gap; // the last arena there may be ends where the gap begins
+        arena_size - ke::probe_gap; // the last arena there may be ends where the gap begins
     static constexpr std::uint32_t page_count = usable / ke::page_size;
     static constexpr std::uint32_t leaf_pages = 256;
 

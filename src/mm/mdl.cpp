@@ -5,7 +5,7 @@
 #include "ke/exports/mm.hpp"
 #include "ke/machine.hpp"
 #include "ke/stop.hpp"
-#include "mm/probe.hpp"
+#include "ke/user_memory.hpp"
 
 #include <algorithm>
 

@@ -9,7 +9,7 @@
 #include "ke/stop.hpp"
 #include "mm/arena.hpp"
 #include "mm/mdl.hpp"
-#include "mm/probe.hpp"
+#include "ke/user_memory.hpp"
 #include "mm/state.hpp"
 
 namespace dirql::mm {
@@ -22,7 +22,7 @@ constexpr unsigned not_to_be_locked =
 
 void check_lock(const MDL* mdl, KPROCESSOR_MODE mode) noexcept {
     const KIRQL irql = ke::current_processor()->irql;
-    const bool pageable = in_user_range(virtual_address(mdl), mdl->ByteCount);
+    const bool pageable = ke::in_user_range(virtual_address(mdl), mdl->ByteCount);
     if (irql > (pageable ? APC_LEVEL : DISPATCH_LEVEL)) [[unlikely]] {
         detail::bad_irql(0x70, ke::parameter(mdl), static_cast<std::uint8_t>(mode),
                          pageable ? "pages of the user half were locked above APC_LEVEL"
@@ -84,7 +84,7 @@ bool find_frames(PMDL mdl, bool write) noexcept {
 bool find_frames(PMDL mdl, const FILE_SEGMENT_ELEMENT* segments, KPROCESSOR_MODE mode, bool write) noexcept {
     for (std::size_t i = 0; i < page_count(mdl); ++i) {
         auto* page = static_cast<std::byte*>(PAGE_ALIGN(segments[i].Buffer));
-        if (mode != KernelMode && !in_user_range(page, ke::page_size)) return false;
+        if (mode != KernelMode && !ke::in_user_range(page, ke::page_size)) return false;
         if (!find_frame(page, write, frames(mdl)[i])) return false;
     }
     return true;
@@ -161,7 +161,7 @@ NTSTATUS lock_process_pages(PMDL mdl, const ke::Process& process, KPROCESSOR_MOD
                         "the pages of an MDL were locked that is locked, mapped or built from pages that need no lock",
                         "Bug Check 0xC4: DRIVER_VERIFIER_DETECTED_VIOLATION");
     const void* const buffer = virtual_address(mdl);
-    if (in_user_range(buffer, mdl->ByteCount) && (process.arena == nullptr || !arena_of(process)->holds(buffer)))
+    if (ke::in_user_range(buffer, mdl->ByteCount) && (process.arena == nullptr || !arena_of(process)->holds(buffer)))
         return STATUS_ACCESS_VIOLATION;
     return lock_pages(mdl, mode, operation);
 }
@@ -171,7 +171,7 @@ NTSTATUS lock_process_pages(PMDL mdl, const ke::Process& process, KPROCESSOR_MOD
 NTSTATUS lock_pages(PMDL mdl, KPROCESSOR_MODE mode, LOCK_OPERATION operation) noexcept {
     check_lock(mdl, mode);
     const bool write = operation != IoReadAccess;
-    if (mode != KernelMode && !in_user_range(virtual_address(mdl), mdl->ByteCount)) return STATUS_ACCESS_VIOLATION;
+    if (mode != KernelMode && !ke::in_user_range(virtual_address(mdl), mdl->ByteCount)) return STATUS_ACCESS_VIOLATION;
     const std::uint64_t guards = current_state().guards_hit;
     if (!find_frames(mdl, write)) return why_not(guards);
     hold_pages(mdl, arena_at(mdl->StartVa), write);

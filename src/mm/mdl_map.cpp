@@ -8,7 +8,7 @@
 #include "ke/stop.hpp"
 #include "mm/arena.hpp"
 #include "mm/mdl.hpp"
-#include "mm/probe.hpp"
+#include "ke/user_memory.hpp"
 
 namespace dirql::mm {
 
@@ -202,7 +202,7 @@ NTSTATUS map_pages(PMDL mdl, const MapOptions& options, void*& address) noexcept
 }
 
 void unmap_pages(void* address, PMDL mdl) noexcept {
-    if (reinterpret_cast<std::uintptr_t>(address) < user_probe_address()) return unmap_from_process(address, mdl);
+    if (reinterpret_cast<std::uintptr_t>(address) < ke::user_probe_address()) return unmap_from_process(address, mdl);
     check_unmap(address, mdl);
     check_not_reserved(address, mdl);
     if (is_view(current_slot(), address)) {

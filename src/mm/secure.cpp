@@ -2,7 +2,7 @@
 #include "ex/pool.hpp"
 #include "ke/exports/mm.hpp"
 #include "ke/stop.hpp"
-#include "mm/probe.hpp"
+#include "ke/user_memory.hpp"
 #include "mm/region.hpp"
 
 namespace dirql::mm {
@@ -30,7 +30,7 @@ Secure* secure(void* address, SIZE_T bytes, ULONG probe_mode, ULONG flags) noexc
     if (arena == nullptr || bytes == 0 || (flags & ~known_flags) != 0) return nullptr;
     if (probe_mode != PAGE_READONLY && probe_mode != PAGE_READWRITE) return nullptr;
     if (!arena_holds(*arena, address, bytes)) return nullptr;
-    if (!NT_SUCCESS(probe_user(address, bytes, probe_mode == PAGE_READWRITE))) return nullptr;
+    if (!NT_SUCCESS(ke::probe_user(address, bytes, probe_mode == PAGE_READWRITE))) return nullptr;
     const PageRange pages = pages_of(*arena, address, bytes);
     if ((flags & MM_SECURE_EXCLUSIVE) != 0 && is_shared(*arena, pages)) return nullptr;
     auto* made = static_cast<Secure*>(ex::allocate_pool(NonPagedPoolNx, sizeof(Secure), secure_tag, ex::Fill::none));

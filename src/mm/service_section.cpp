@@ -27,10 +27,10 @@ struct NewSection {
 };
 
 NTSTATUS create(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, const NewSection& asked) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     LARGE_INTEGER size{};
-    NTSTATUS status = ob::probe_out(result, mode);
-    if (NT_SUCCESS(status) && asked.size != nullptr) status = ob::copy_in(size, asked.size, mode);
+    NTSTATUS status = ke::probe_out(result, mode);
+    if (NT_SUCCESS(status) && asked.size != nullptr) status = ke::copy_in(size, asked.size, mode);
     if (NT_SUCCESS(status)) status = check_no_file(asked.file, mode);
     if (NT_SUCCESS(status)) status = check_section(size.QuadPart, asked.protect, asked.attributes);
     void* body = nullptr;
@@ -44,7 +44,7 @@ NTSTATUS create(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attribute
     HANDLE handle = nullptr;
     status = ob::insert_object(body, access, &handle);
     if (!NT_SUCCESS(status)) return status;
-    const NTSTATUS written = ob::copy_out(result, handle, mode);
+    const NTSTATUS written = ke::copy_out(result, handle, mode);
     return NT_SUCCESS(written) ? status : written;
 }
 
@@ -66,8 +66,8 @@ NTSTATUS check_view(const ViewOptions& options) noexcept {
 
 NTSTATUS check_extent(const void* base, SIZE_T size) noexcept {
     const auto at = reinterpret_cast<std::uintptr_t>(base);
-    if (at >= user_probe_address()) return STATUS_INVALID_PARAMETER_3;
-    return size > user_probe_address() - at ? STATUS_INVALID_PARAMETER_3 : STATUS_SUCCESS;
+    if (at >= ke::user_probe_address()) return STATUS_INVALID_PARAMETER_3;
+    return size > ke::user_probe_address() - at ? STATUS_INVALID_PARAMETER_3 : STATUS_SUCCESS;
 }
 
 NTSTATUS map_in(HANDLE section, HANDLE process, const ViewOptions& options, ViewRequest& request, KPROCESSOR_MODE mode,
@@ -89,17 +89,17 @@ NTSTATUS map_in(HANDLE section, HANDLE process, const ViewOptions& options, View
 
 NTSTATUS map(HANDLE section, HANDLE process, PVOID* base, PLARGE_INTEGER offset, PSIZE_T size,
              const ViewOptions& options) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     PVOID at = nullptr;
     SIZE_T bytes = 0;
     LARGE_INTEGER from{};
     NTSTATUS status = check_view(options);
-    if (NT_SUCCESS(status)) status = ob::probe_out(base, mode);
-    if (NT_SUCCESS(status)) status = ob::probe_out(size, mode);
-    if (NT_SUCCESS(status) && offset != nullptr) status = ob::probe_out(offset, mode);
-    if (NT_SUCCESS(status)) status = ob::copy_in(at, base, mode);
-    if (NT_SUCCESS(status)) status = ob::copy_in(bytes, size, mode);
-    if (NT_SUCCESS(status) && offset != nullptr) status = ob::copy_in(from, offset, mode);
+    if (NT_SUCCESS(status)) status = ke::probe_out(base, mode);
+    if (NT_SUCCESS(status)) status = ke::probe_out(size, mode);
+    if (NT_SUCCESS(status) && offset != nullptr) status = ke::probe_out(offset, mode);
+    if (NT_SUCCESS(status)) status = ke::copy_in(at, base, mode);
+    if (NT_SUCCESS(status)) status = ke::copy_in(bytes, size, mode);
+    if (NT_SUCCESS(status) && offset != nullptr) status = ke::copy_in(from, offset, mode);
     if (NT_SUCCESS(status)) status = check_extent(at, bytes);
     if (!NT_SUCCESS(status)) return status;
     const std::uint64_t start = static_cast<std::uint64_t>(from.QuadPart) & ~std::uint64_t{granularity - 1};
@@ -116,13 +116,13 @@ NTSTATUS map(HANDLE section, HANDLE process, PVOID* base, PLARGE_INTEGER offset,
     at = region->arena->address_of(region->first);
     bytes = std::size_t{region->count} * ke::page_size;
     from.QuadPart = static_cast<LONGLONG>(start);
-    status = ob::copy_out(base, at, mode);
-    if (NT_SUCCESS(status)) status = ob::copy_out(size, bytes, mode);
-    return NT_SUCCESS(status) && offset != nullptr ? ob::copy_out(offset, from, mode) : status;
+    status = ke::copy_out(base, at, mode);
+    if (NT_SUCCESS(status)) status = ke::copy_out(size, bytes, mode);
+    return NT_SUCCESS(status) && offset != nullptr ? ke::copy_out(offset, from, mode) : status;
 }
 
 NTSTATUS unmap(HANDLE process, const void* address) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     ProcessReference reference;
     const NTSTATUS status = reference.open(process, PROCESS_VM_OPERATION, mode);
     if (!NT_SUCCESS(status)) return status;

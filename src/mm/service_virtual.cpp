@@ -11,12 +11,12 @@ constexpr ACCESS_MASK query_access = PROCESS_QUERY_INFORMATION;
 
 // What all that change a range do: capture it, act on the process's arena, hand it back rounded.
 template <class Act> NTSTATUS on_range(HANDLE process, PVOID* base, PSIZE_T size, Act act) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     VirtualRange range{};
-    NTSTATUS status = ob::probe_out(base, mode);
-    if (NT_SUCCESS(status)) status = ob::probe_out(size, mode);
-    if (NT_SUCCESS(status)) status = ob::copy_in(range.base, base, mode);
-    if (NT_SUCCESS(status)) status = ob::copy_in(range.bytes, size, mode);
+    NTSTATUS status = ke::probe_out(base, mode);
+    if (NT_SUCCESS(status)) status = ke::probe_out(size, mode);
+    if (NT_SUCCESS(status)) status = ke::copy_in(range.base, base, mode);
+    if (NT_SUCCESS(status)) status = ke::copy_in(range.bytes, size, mode);
     if (!NT_SUCCESS(status)) return status;
     ProcessReference reference;
     status = reference.open(process, PROCESS_VM_OPERATION, mode);
@@ -24,8 +24,8 @@ template <class Act> NTSTATUS on_range(HANDLE process, PVOID* base, PSIZE_T size
     if (reference.arena() == nullptr) return STATUS_PROCESS_IS_TERMINATING;
     status = act(*reference.arena(), range, mode);
     if (!NT_SUCCESS(status)) return status;
-    status = ob::copy_out(base, range.base, mode);
-    const NTSTATUS written = ob::copy_out(size, range.bytes, mode);
+    status = ke::copy_out(base, range.base, mode);
+    const NTSTATUS written = ke::copy_out(size, range.bytes, mode);
     return NT_SUCCESS(status) ? written : status;
 }
 
@@ -36,30 +36,30 @@ NTSTATUS allocate(HANDLE process, PVOID* base, ULONG_PTR zero_bits, PSIZE_T size
 }
 
 NTSTATUS protect_range(HANDLE process, PVOID* base, PSIZE_T size, ULONG protect, PULONG old) noexcept {
-    NTSTATUS status = ob::probe_out(old, ob::previous_mode());
+    NTSTATUS status = ke::probe_out(old, ke::previous_mode());
     if (!NT_SUCCESS(status)) return status;
     ULONG before = 0;
     status = on_range(process, base, size, [&](Arena& arena, VirtualRange& range, KPROCESSOR_MODE mode) {
         return protect_virtual(arena, range, protect, mode, before);
     });
-    return NT_SUCCESS(status) ? ob::copy_out(old, before, ob::previous_mode()) : status;
+    return NT_SUCCESS(status) ? ke::copy_out(old, before, ke::previous_mode()) : status;
 }
 
 NTSTATUS query(HANDLE process, PVOID base, MEMORY_INFORMATION_CLASS kind, PVOID buffer, SIZE_T length,
                PSIZE_T returned) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (kind != MemoryBasicInformation) return STATUS_INVALID_INFO_CLASS;
     if (length < sizeof(MEMORY_BASIC_INFORMATION)) return STATUS_INFO_LENGTH_MISMATCH;
     auto* out = static_cast<MEMORY_BASIC_INFORMATION*>(buffer);
-    NTSTATUS status = ob::probe_out(out, mode);
-    if (NT_SUCCESS(status) && returned != nullptr) status = ob::probe_out(returned, mode);
+    NTSTATUS status = ke::probe_out(out, mode);
+    if (NT_SUCCESS(status) && returned != nullptr) status = ke::probe_out(returned, mode);
     if (!NT_SUCCESS(status)) return status;
-    if (!in_user_range(base, 1)) return STATUS_INVALID_PARAMETER;
+    if (!ke::in_user_range(base, 1)) return STATUS_INVALID_PARAMETER;
     ProcessReference reference;
     status = reference.open(process, query_access, mode);
-    if (NT_SUCCESS(status)) status = ob::copy_out(out, query_virtual(reference.arena(), base), mode);
+    if (NT_SUCCESS(status)) status = ke::copy_out(out, query_virtual(reference.arena(), base), mode);
     const SIZE_T written = sizeof *out;
-    return NT_SUCCESS(status) ? ob::copy_out_if_wanted(returned, written, mode) : status;
+    return NT_SUCCESS(status) ? ke::copy_out_if_wanted(returned, written, mode) : status;
 }
 
 } // namespace

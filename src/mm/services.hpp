@@ -4,7 +4,7 @@
 
 #include "mm/arena.hpp"
 #include "ob/handle_table.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 
 #include <ntifs.h>
 

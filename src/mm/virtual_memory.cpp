@@ -135,8 +135,9 @@ NTSTATUS check_allocation(const VirtualRange& range, ULONG_PTR zero_bits, ULONG 
     if ((type & MEM_RESET) != 0 && type != MEM_RESET) return STATUS_INVALID_PARAMETER_5;
     if (!valid_protection(protect)) return STATUS_INVALID_PAGE_PROTECTION;
     const auto base = reinterpret_cast<std::uintptr_t>(range.base);
-    if (base >= user_probe_address()) return STATUS_INVALID_PARAMETER_2;
-    return range.bytes == 0 || range.bytes > user_probe_address() - base ? STATUS_INVALID_PARAMETER_4 : STATUS_SUCCESS;
+    if (base >= ke::user_probe_address()) return STATUS_INVALID_PARAMETER_2;
+    return range.bytes == 0 || range.bytes > ke::user_probe_address() - base ? STATUS_INVALID_PARAMETER_4
+                                                                             : STATUS_SUCCESS;
 }
 
 // Addresses have no high bits to spare: all of the arena is as good as any of it, whatever zero_bits says.
@@ -159,8 +160,8 @@ NTSTATUS allocate_virtual(Arena& arena, VirtualRange& range, ULONG_PTR zero_bits
 NTSTATUS free_virtual(Arena& arena, VirtualRange& range, ULONG type, KPROCESSOR_MODE mode) noexcept {
     if (type != MEM_DECOMMIT && type != MEM_RELEASE) return STATUS_INVALID_PARAMETER_4;
     const auto base = reinterpret_cast<std::uintptr_t>(range.base);
-    if (base >= user_probe_address()) return STATUS_INVALID_PARAMETER_2;
-    if (range.bytes > user_probe_address() - base) return STATUS_INVALID_PARAMETER_3;
+    if (base >= ke::user_probe_address()) return STATUS_INVALID_PARAMETER_2;
+    if (range.bytes > ke::user_probe_address() - base) return STATUS_INVALID_PARAMETER_3;
     if (!arena_holds(arena, range.base, 1)) return STATUS_MEMORY_NOT_ALLOCATED;
     Region* region = region_at(arena, arena.page_of(range.base));
     if (region == nullptr) return STATUS_MEMORY_NOT_ALLOCATED;
@@ -184,8 +185,8 @@ NTSTATUS free_virtual(Arena& arena, VirtualRange& range, ULONG type, KPROCESSOR_
 NTSTATUS protect_virtual(Arena& arena, VirtualRange& range, ULONG protect, KPROCESSOR_MODE mode, ULONG& old) noexcept {
     if (!valid_protection(protect)) return STATUS_INVALID_PAGE_PROTECTION;
     const auto base = reinterpret_cast<std::uintptr_t>(range.base);
-    if (base >= user_probe_address()) return STATUS_INVALID_PARAMETER_2;
-    if (range.bytes == 0 || range.bytes > user_probe_address() - base) return STATUS_INVALID_PARAMETER_3;
+    if (base >= ke::user_probe_address()) return STATUS_INVALID_PARAMETER_2;
+    if (range.bytes == 0 || range.bytes > ke::user_probe_address() - base) return STATUS_INVALID_PARAMETER_3;
     PageRange pages{};
     const Region* region = find_region(arena, range, pages);
     if (region == nullptr) return STATUS_CONFLICTING_ADDRESSES;
@@ -205,7 +206,7 @@ MEMORY_BASIC_INFORMATION query_virtual(const Arena* arena, void* address) noexce
     void* const base = page_base(address);
     if (arena == nullptr || !arena_holds(*arena, base, 1)) {
         const bool below = arena != nullptr && base < arena->base;
-        return free_range(base, below ? reinterpret_cast<std::uintptr_t>(arena->base) : user_probe_address());
+        return free_range(base, below ? reinterpret_cast<std::uintptr_t>(arena->base) : ke::user_probe_address());
     }
     const std::uint32_t first = arena->page_of(base);
     const PageView view = view_of(*arena, first);
@@ -213,7 +214,7 @@ MEMORY_BASIC_INFORMATION query_virtual(const Arena* arena, void* address) noexce
     // Behind `top` there are holes alone.
     while (end < Arena::page_count && (end < arena->top || view.state != MEM_FREE) && view_of(*arena, end) == view)
         ++end;
-    if (view.state == MEM_FREE && end >= arena->top) return free_range(base, user_probe_address());
+    if (view.state == MEM_FREE && end >= arena->top) return free_range(base, ke::user_probe_address());
     MEMORY_BASIC_INFORMATION information{};
     information.BaseAddress = base;
     information.AllocationBase = view.allocation_base;

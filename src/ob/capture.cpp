@@ -2,7 +2,7 @@
 
 #include "ex/pool.hpp"
 #include "ob/pool_tags.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 
 #include <utility>
 
@@ -34,28 +34,26 @@ void CapturedName::reset(UNICODE_STRING name) noexcept {
 }
 
 NTSTATUS CapturedName::capture(const UNICODE_STRING* name, KPROCESSOR_MODE mode) noexcept {
-    UNICODE_STRING from;
-    if (const NTSTATUS status = copy_in(from, name, mode); !NT_SUCCESS(status)) return status;
-    if (from.Length == 0) return STATUS_SUCCESS;
-    if (from.Length % sizeof(WCHAR) != 0 || from.Length == MAXUSHORT - 1) return STATUS_OBJECT_NAME_INVALID;
-    UNICODE_STRING copy = string_buffer(from.Length);
-    if (copy.Buffer == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-    reset(copy);
-    return copy_bytes_in(copy.Buffer, from.Buffer, from.Length, mode);
+    constexpr USHORT longest = MAXUSHORT - 3; // with its terminator
+    return ke::capture_string(name, mode, longest, STATUS_OBJECT_NAME_INVALID, [&](USHORT bytes) -> void* {
+        const UNICODE_STRING copy = string_buffer(bytes);
+        if (copy.Buffer != nullptr) reset(copy);
+        return copy.Buffer;
+    });
 }
 
 NTSTATUS CapturedAttributes::capture(const OBJECT_ATTRIBUTES* from, KPROCESSOR_MODE mode) noexcept {
     if (from == nullptr) return STATUS_SUCCESS;
     OBJECT_ATTRIBUTES copy;
-    NTSTATUS status = copy_in(copy, from, mode);
+    NTSTATUS status = ke::copy_in(copy, from, mode);
     if (!NT_SUCCESS(status)) return status;
     if (copy.Length != sizeof copy || (copy.Attributes & ~ULONG{OBJ_VALID_ATTRIBUTES}) != 0)
         return STATUS_INVALID_PARAMETER;
     root = copy.RootDirectory;
     attributes = sanitized(copy.Attributes, mode);
     if (copy.SecurityQualityOfService != nullptr) {
-        status = copy_in(quality_of_service,
-                         static_cast<const SECURITY_QUALITY_OF_SERVICE*>(copy.SecurityQualityOfService), mode);
+        status = ke::copy_in(quality_of_service,
+                             static_cast<const SECURITY_QUALITY_OF_SERVICE*>(copy.SecurityQualityOfService), mode);
         if (!NT_SUCCESS(status)) return status;
         has_quality_of_service = true;
     }

@@ -7,7 +7,7 @@
 #include "ob/namespace.hpp"
 #include "ob/pool_tags.hpp"
 #include "ob/services.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 
 namespace dirql::ob {
 namespace {
@@ -16,9 +16,9 @@ constexpr ACCESS_MASK all_access = EVENT_ALL_ACCESS;
 
 NTSTATUS create_event(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, EVENT_TYPE type,
                       BOOLEAN signalled) noexcept {
-    const KPROCESSOR_MODE mode = previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (type != NotificationEvent && type != SynchronizationEvent) return STATUS_INVALID_PARAMETER;
-    NTSTATUS status = probe_out(result, mode);
+    NTSTATUS status = ke::probe_out(result, mode);
     if (!NT_SUCCESS(status)) return status;
     void* body = nullptr;
     status = create_object(event_type, attributes, mode, sizeof(KEVENT), &body);
@@ -27,20 +27,20 @@ NTSTATUS create_event(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES att
     HANDLE handle = nullptr;
     status = insert_object(body, access, &handle);
     if (!NT_SUCCESS(status)) return status;
-    const NTSTATUS written = copy_out(result, handle, mode);
+    const NTSTATUS written = ke::copy_out(result, handle, mode);
     return NT_SUCCESS(written) ? status : written;
 }
 
 // Runs `act` on the event and hands its previous state out.
 template <class Act> NTSTATUS on_event(HANDLE handle, PLONG previous, Act act) noexcept {
-    const KPROCESSOR_MODE mode = previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     void* event = nullptr;
-    NTSTATUS status = previous == nullptr ? STATUS_SUCCESS : probe_out(previous, mode);
+    NTSTATUS status = previous == nullptr ? STATUS_SUCCESS : ke::probe_out(previous, mode);
     if (NT_SUCCESS(status)) status = reference_by_handle(handle, EVENT_MODIFY_STATE, &event_type, mode, &event);
     if (!NT_SUCCESS(status)) return status;
     const LONG state = act(static_cast<PRKEVENT>(event));
     dereference(event);
-    return copy_out_if_wanted(previous, state, mode);
+    return ke::copy_out_if_wanted(previous, state, mode);
 }
 
 // A kernel handle to the event of this name, made signalled where there is none. The pointer is good while the handle is open.

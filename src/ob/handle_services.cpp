@@ -3,14 +3,14 @@
 #include "ke/system_service.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/services.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 
 namespace dirql::ob {
 namespace {
 
 NTSTATUS make_temporary_by_handle(HANDLE handle) noexcept {
     void* object = nullptr;
-    const NTSTATUS status = reference_by_handle(handle, DELETE, nullptr, previous_mode(), &object);
+    const NTSTATUS status = reference_by_handle(handle, DELETE, nullptr, ke::previous_mode(), &object);
     if (!NT_SUCCESS(status)) return status;
     make_temporary(object);
     dereference(object);
@@ -28,7 +28,7 @@ extern "C" {
 NTSTATUS NTAPI NtClose(HANDLE Handle) {
     return ke::system_service<ke::OnStop::status>([&] {
         DIRQL_DOOR(NtClose);
-        return ob::close(Handle, ob::previous_mode());
+        return ob::close(Handle, ke::previous_mode());
     });
 }
 

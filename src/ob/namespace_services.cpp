@@ -6,7 +6,7 @@
 #include "ob/namespace.hpp"
 #include "ob/services.hpp"
 #include "ob/symbolic_link.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 
 #include <algorithm>
 
@@ -14,19 +14,19 @@ namespace dirql::ob {
 
 NTSTATUS open_service(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes,
                       const ObjectType& type) noexcept {
-    const KPROCESSOR_MODE mode = previous_mode();
-    NTSTATUS status = probe_out(result, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = ke::probe_out(result, mode);
     if (!NT_SUCCESS(status)) return status;
     HANDLE handle = nullptr;
     status = open_by_name(attributes, &type, mode, access, nullptr, &handle);
-    return NT_SUCCESS(status) ? copy_out(result, handle, mode) : status;
+    return NT_SUCCESS(status) ? ke::copy_out(result, handle, mode) : status;
 }
 
 namespace {
 
 NTSTATUS create_directory(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes) noexcept {
-    const KPROCESSOR_MODE mode = previous_mode();
-    NTSTATUS status = probe_out(result, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = ke::probe_out(result, mode);
     if (!NT_SUCCESS(status)) return status;
     void* body = nullptr;
     status = create_object(directory_type, attributes, mode, sizeof(Directory), &body);
@@ -34,14 +34,14 @@ NTSTATUS create_directory(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES
     HANDLE handle = nullptr;
     status = insert_object(body, access, &handle);
     if (!NT_SUCCESS(status)) return status;
-    const NTSTATUS written = copy_out(result, handle, mode);
+    const NTSTATUS written = ke::copy_out(result, handle, mode);
     return NT_SUCCESS(written) ? status : written;
 }
 
 NTSTATUS create_link(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes,
                      PUNICODE_STRING target) noexcept {
-    const KPROCESSOR_MODE mode = previous_mode();
-    NTSTATUS status = probe_out(result, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = ke::probe_out(result, mode);
     CapturedName captured;
     if (NT_SUCCESS(status)) status = captured.capture(target, mode);
     if (status == STATUS_OBJECT_NAME_INVALID || (NT_SUCCESS(status) && captured.empty()))
@@ -50,7 +50,7 @@ NTSTATUS create_link(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attr
     HANDLE handle = nullptr;
     status = make_link(attributes, mode, view(captured.get()), access, &handle);
     if (!NT_SUCCESS(status)) return status;
-    const NTSTATUS written = copy_out(result, handle, mode);
+    const NTSTATUS written = ke::copy_out(result, handle, mode);
     return NT_SUCCESS(written) ? status : written;
 }
 
@@ -58,19 +58,19 @@ NTSTATUS create_link(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attr
 NTSTATUS copy_target(const UNICODE_STRING& target, PUNICODE_STRING result, PULONG length,
                      KPROCESSOR_MODE mode) noexcept {
     UNICODE_STRING into;
-    NTSTATUS status = copy_in(into, result, mode);
+    NTSTATUS status = ke::copy_in(into, result, mode);
     if (!NT_SUCCESS(status)) return status;
     const ULONG needed = length != nullptr ? target.MaximumLength : target.Length;
-    status = copy_out_if_wanted(length, ULONG{target.MaximumLength}, mode);
+    status = ke::copy_out_if_wanted(length, ULONG{target.MaximumLength}, mode);
     if (!NT_SUCCESS(status)) return status;
     if (needed > into.MaximumLength) return STATUS_BUFFER_TOO_SMALL;
     into.Length = target.Length;
-    status = copy_bytes_out(into.Buffer, target.Buffer, needed, mode);
-    return NT_SUCCESS(status) ? copy_out(result, into, mode) : status;
+    status = ke::copy_bytes_out(into.Buffer, target.Buffer, needed, mode);
+    return NT_SUCCESS(status) ? ke::copy_out(result, into, mode) : status;
 }
 
 NTSTATUS query_link(HANDLE handle, PUNICODE_STRING result, PULONG length) noexcept {
-    const KPROCESSOR_MODE mode = previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     void* link = nullptr;
     NTSTATUS status = reference_by_handle(handle, SYMBOLIC_LINK_QUERY, &symbolic_link_type, mode, &link);
     if (!NT_SUCCESS(status)) return status;

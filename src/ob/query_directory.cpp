@@ -7,7 +7,7 @@
 #include "ob/namespace.hpp"
 #include "ob/pool_tags.hpp"
 #include "ob/services.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 
 #include <cstring>
 
@@ -95,7 +95,7 @@ NTSTATUS write(const Directory& directory, ULONG first, const Plan& plan, PVOID 
         writer.add(entry);
         return --left != 0;
     });
-    const NTSTATUS status = copy_bytes_out(to, buffer, plan.bytes, mode);
+    const NTSTATUS status = ke::copy_bytes_out(to, buffer, plan.bytes, mode);
     ex::free_pool(buffer, 0);
     return status;
 }
@@ -111,26 +111,26 @@ struct Request {
 
 NTSTATUS answer(const Directory& directory, const Request& request, KPROCESSOR_MODE mode) noexcept {
     ULONG first = 0;
-    NTSTATUS status = request.restart ? STATUS_SUCCESS : copy_in(first, request.context, mode);
+    NTSTATUS status = request.restart ? STATUS_SUCCESS : ke::copy_in(first, request.context, mode);
     if (!NT_SUCCESS(status)) return status;
     const Plan fits = plan(directory, first, request.length, request.single);
     if (fits.entries == 0) {
         const auto needed = static_cast<ULONG>(fits.next == 0 ? 0 : fits.bytes + fits.next);
-        status = copy_out_if_wanted(request.needed, needed, mode);
+        status = ke::copy_out_if_wanted(request.needed, needed, mode);
         if (!NT_SUCCESS(status)) return status;
         return fits.next == 0 ? STATUS_NO_MORE_ENTRIES : STATUS_BUFFER_TOO_SMALL;
     }
     status = write(directory, first, fits, request.to, mode);
-    if (NT_SUCCESS(status)) status = copy_out(request.context, first + fits.entries, mode);
-    if (NT_SUCCESS(status)) status = copy_out_if_wanted(request.needed, static_cast<ULONG>(fits.bytes), mode);
+    if (NT_SUCCESS(status)) status = ke::copy_out(request.context, first + fits.entries, mode);
+    if (NT_SUCCESS(status)) status = ke::copy_out_if_wanted(request.needed, static_cast<ULONG>(fits.bytes), mode);
     if (!NT_SUCCESS(status)) return status;
     return fits.next != 0 && !request.single ? STATUS_MORE_ENTRIES : STATUS_SUCCESS;
 }
 
 NTSTATUS query_directory(HANDLE handle, const Request& request) noexcept {
-    const KPROCESSOR_MODE mode = previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     void* body = nullptr;
-    NTSTATUS status = probe_out(request.context, mode);
+    NTSTATUS status = ke::probe_out(request.context, mode);
     if (NT_SUCCESS(status)) status = reference_by_handle(handle, DIRECTORY_QUERY, &directory_type, mode, &body);
     if (!NT_SUCCESS(status)) return status;
     status = answer(*static_cast<Directory*>(body), request, mode);

@@ -5,7 +5,7 @@
 #include "ob/handle_table.hpp"
 #include "ob/pool_tags.hpp"
 #include "ob/services.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 
 #include <algorithm>
 
@@ -25,12 +25,12 @@ struct Query {
     PULONG needed;
     KPROCESSOR_MODE mode;
 
-    [[nodiscard]] NTSTATUS says_needed(ULONG size) const noexcept { return copy_out_if_wanted(needed, size, mode); }
+    [[nodiscard]] NTSTATUS says_needed(ULONG size) const noexcept { return ke::copy_out_if_wanted(needed, size, mode); }
 
     template <class T> [[nodiscard]] NTSTATUS give(const T& value) const noexcept {
         const NTSTATUS status = says_needed(sizeof value);
         if (!NT_SUCCESS(status)) return status;
-        return length != sizeof value ? STATUS_INFO_LENGTH_MISMATCH : copy_out(static_cast<T*>(to), value, mode);
+        return length != sizeof value ? STATUS_INFO_LENGTH_MISMATCH : ke::copy_out(static_cast<T*>(to), value, mode);
     }
 };
 
@@ -59,7 +59,7 @@ NTSTATUS name(void* body, const Query& query) noexcept {
     if (NT_SUCCESS(status)) {
         if (made->Name.Buffer != nullptr)
             made->Name.Buffer = reinterpret_cast<PWSTR>(static_cast<POBJECT_NAME_INFORMATION>(query.to) + 1);
-        status = copy_bytes_out(query.to, made, std::min(needed, room), query.mode);
+        status = ke::copy_bytes_out(query.to, made, std::min(needed, room), query.mode);
     }
     ex::free_pool(made, 0);
     return status;
@@ -75,10 +75,10 @@ NTSTATUS type(const ObjectType& type, const Query& query) noexcept {
     auto* characters = reinterpret_cast<PWSTR>(to + 1);
     PUBLIC_OBJECT_TYPE_INFORMATION information{};
     information.TypeName = {text, static_cast<USHORT>(text + sizeof(WCHAR)), characters};
-    status = copy_out(to, information, query.mode);
-    if (NT_SUCCESS(status)) status = copy_bytes_out(characters, type.name.data(), text, query.mode);
+    status = ke::copy_out(to, information, query.mode);
+    if (NT_SUCCESS(status)) status = ke::copy_bytes_out(characters, type.name.data(), text, query.mode);
     constexpr WCHAR end = 0;
-    return NT_SUCCESS(status) ? copy_out(characters + type.name.size(), end, query.mode) : status;
+    return NT_SUCCESS(status) ? ke::copy_out(characters + type.name.size(), end, query.mode) : status;
 }
 
 NTSTATUS answer(void* body, const OBJECT_HANDLE_INFORMATION& handle, int which, const Query& query) noexcept {
@@ -104,11 +104,11 @@ NTSTATUS query_object(HANDLE handle, int which, const Query& query) noexcept {
 }
 
 NTSTATUS set_object(HANDLE handle, int which, const void* from, ULONG length) noexcept {
-    const KPROCESSOR_MODE mode = previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (which != handle_flags_class) return STATUS_INVALID_INFO_CLASS;
     if (length != sizeof(HandleFlags)) return STATUS_INFO_LENGTH_MISMATCH;
     HandleFlags flags{};
-    const NTSTATUS status = copy_in(flags, static_cast<const HandleFlags*>(from), mode);
+    const NTSTATUS status = ke::copy_in(flags, static_cast<const HandleFlags*>(from), mode);
     if (!NT_SUCCESS(status)) return status;
     const HandlePlace place = locate(*ke::current_thread()->process, handle, mode);
     HandleEntry* entry = place.table == nullptr ? nullptr : place.table->find(place.value);
@@ -130,7 +130,7 @@ NTSTATUS NTAPI NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInfor
     return ke::system_service([&] {
         DIRQL_DOOR(NtQueryObject);
         return ob::query_object(Handle, static_cast<int>(ObjectInformationClass),
-                                {ObjectInformation, ObjectInformationLength, ReturnLength, ob::previous_mode()});
+                                {ObjectInformation, ObjectInformationLength, ReturnLength, ke::previous_mode()});
     });
 }
 

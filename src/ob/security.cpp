@@ -2,7 +2,7 @@
 
 #include "ob/namespace.hpp"
 #include "ob/state.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 
 #include <utility>
 
@@ -57,7 +57,7 @@ NTSTATUS check_directory(Directory& directory, ACCESS_MASK rights, KPROCESSOR_MO
 NTSTATUS capture_security(ObjectHeader& header, const OBJECT_ATTRIBUTES* attributes, KPROCESSOR_MODE mode) noexcept {
     if (attributes == nullptr || hooks() == nullptr) return STATUS_SUCCESS;
     OBJECT_ATTRIBUTES copy;
-    if (const NTSTATUS status = copy_in(copy, attributes, mode); !NT_SUCCESS(status)) return status;
+    if (const NTSTATUS status = ke::copy_in(copy, attributes, mode); !NT_SUCCESS(status)) return status;
     if (copy.SecurityDescriptor == nullptr) return STATUS_SUCCESS;
     return hooks()->capture(copy.SecurityDescriptor, mode, &header.security_descriptor);
 }

@@ -25,7 +25,7 @@ NTSTATUS set_timer(HANDLE handle, const LARGE_INTEGER* due, bool wants_apc, LONG
     if (period < 0) return STATUS_INVALID_PARAMETER_6;
     if (wants_apc) return STATUS_NOT_SUPPORTED;
     LARGE_INTEGER when{};
-    const NTSTATUS status = copy_in(when, due, previous_mode());
+    const NTSTATUS status = ke::copy_in(when, due, ke::previous_mode());
     if (!NT_SUCCESS(status)) return status;
     return change_by_handle<KTIMER>(handle, TIMER_MODIFY_STATE, timer_type, previous,
                                     [&](KTIMER& timer, BOOLEAN& before) {

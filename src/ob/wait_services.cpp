@@ -4,7 +4,7 @@
 #include "ob/handle_table.hpp"
 #include "ob/services.hpp"
 #include "ob/state.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 
 namespace dirql::ob {
 namespace {
@@ -20,7 +20,7 @@ class Timeout {
 public:
     [[nodiscard]] NTSTATUS capture(const LARGE_INTEGER* from, KPROCESSOR_MODE mode) noexcept {
         given_ = from != nullptr;
-        return given_ ? copy_in(value_, from, mode) : STATUS_SUCCESS;
+        return given_ ? ke::copy_in(value_, from, mode) : STATUS_SUCCESS;
     }
     [[nodiscard]] PLARGE_INTEGER get() noexcept { return given_ ? &value_ : nullptr; }
 
@@ -65,7 +65,7 @@ private:
 };
 
 NTSTATUS wait_single(HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER* timeout) noexcept {
-    const KPROCESSOR_MODE mode = previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     Timeout limit;
     NTSTATUS status = limit.capture(timeout, mode);
     if (!NT_SUCCESS(status)) return status;
@@ -79,11 +79,11 @@ NTSTATUS wait_single(HANDLE handle, BOOLEAN alertable, const LARGE_INTEGER* time
 
 NTSTATUS wait_multiple(ULONG count, const HANDLE* handles, WAIT_TYPE type, BOOLEAN alertable,
                        const LARGE_INTEGER* timeout) noexcept {
-    const KPROCESSOR_MODE mode = previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (count == 0 || count > MAXIMUM_WAIT_OBJECTS) return STATUS_INVALID_PARAMETER_1;
     if (type != WaitAny && type != WaitAll) return STATUS_INVALID_PARAMETER_3;
     HANDLE captured[MAXIMUM_WAIT_OBJECTS];
-    NTSTATUS status = copy_bytes_in(captured, handles, count * sizeof *handles, mode);
+    NTSTATUS status = ke::copy_bytes_in(captured, handles, count * sizeof *handles, mode);
     Timeout limit;
     if (NT_SUCCESS(status)) status = limit.capture(timeout, mode);
     WaitObjects objects;

@@ -4,7 +4,7 @@
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
 #include "ob/security.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 
 namespace dirql::ps {
@@ -79,8 +79,8 @@ NTSTATUS make_duplicate(const Request& request, ke::Process& source_process, KPR
 }
 
 NTSTATUS duplicate(const Request& request) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
-    NTSTATUS status = request.target == nullptr ? STATUS_SUCCESS : ob::probe_out(request.target, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = request.target == nullptr ? STATUS_SUCCESS : ke::probe_out(request.target, mode);
     ProcessReference source;
     if (NT_SUCCESS(status)) status = source.take(request.source_process, mode);
     if (!NT_SUCCESS(status)) return status;
@@ -93,7 +93,7 @@ NTSTATUS duplicate(const Request& request) noexcept {
     }
     // The source is closed even where the duplicate failed, unless there is none.
     if (is_open && (request.options & DUPLICATE_CLOSE_SOURCE) != 0) ob::close_in_process(*source, request.source, mode);
-    const NTSTATUS written = ob::copy_out_if_wanted(request.target, made, mode);
+    const NTSTATUS written = ke::copy_out_if_wanted(request.target, made, mode);
     return NT_SUCCESS(status) ? written : status;
 }
 

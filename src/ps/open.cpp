@@ -2,7 +2,7 @@
 #include "ke/exports/ps.hpp"
 #include "ke/system_service.hpp"
 #include "ob/object.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ps/lookup.hpp"
 #include "ps/ps.hpp"
 #include "ps/services.hpp"
@@ -19,9 +19,9 @@ struct Asked {
 NTSTATUS capture(const OBJECT_ATTRIBUTES* attributes, const CLIENT_ID* id, KPROCESSOR_MODE mode,
                  Asked& asked) noexcept {
     OBJECT_ATTRIBUTES copy{};
-    NTSTATUS status = ob::copy_in(copy, attributes, mode);
+    NTSTATUS status = ke::copy_in(copy, attributes, mode);
     if (NT_SUCCESS(status) && (copy.ObjectName != nullptr || id == nullptr)) return STATUS_INVALID_PARAMETER_MIX;
-    if (NT_SUCCESS(status)) status = ob::copy_in(asked.id, id, mode);
+    if (NT_SUCCESS(status)) status = ke::copy_in(asked.id, id, mode);
     asked.attributes = mode == KernelMode ? copy.Attributes : copy.Attributes & ~ULONG{OBJ_KERNEL_HANDLE};
     return status;
 }
@@ -34,7 +34,7 @@ NTSTATUS open(void* body, const ob::ObjectType& type, ULONG attributes, ACCESS_M
     HANDLE handle = nullptr;
     const NTSTATUS status = ob::open_by_pointer(body, attributes, nullptr, access, &type, mode, &handle);
     ob::dereference(body);
-    return NT_SUCCESS(status) ? ob::copy_out(result, handle, mode) : status;
+    return NT_SUCCESS(status) ? ke::copy_out(result, handle, mode) : status;
 }
 
 // With a thread's identifier its process is meant, which must be the one that is named beside it.
@@ -54,8 +54,8 @@ void* named_thread(const CLIENT_ID& id) noexcept {
 
 NTSTATUS open_by_id(PHANDLE result, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes, const CLIENT_ID* id,
                     const ob::ObjectType& type, void* (*named)(const CLIENT_ID&) noexcept) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
-    NTSTATUS status = ob::probe_out(result, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = ke::probe_out(result, mode);
     Asked asked{};
     if (NT_SUCCESS(status)) status = capture(attributes, id, mode, asked);
     return NT_SUCCESS(status) ? open(named(asked.id), type, asked.attributes, access, result, mode) : status;

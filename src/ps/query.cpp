@@ -7,7 +7,7 @@
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 
 namespace dirql::ps {
@@ -43,23 +43,23 @@ struct Answer {
     // Of exactly its size.
     template <class T> [[nodiscard]] NTSTATUS give(const T& value) const noexcept {
         if (length != sizeof value) return STATUS_INFO_LENGTH_MISMATCH;
-        const NTSTATUS status = ob::copy_out(static_cast<T*>(to), value, mode);
-        return NT_SUCCESS(status) ? ob::copy_out_if_wanted(needed, ULONG{sizeof value}, mode) : status;
+        const NTSTATUS status = ke::copy_out(static_cast<T*>(to), value, mode);
+        return NT_SUCCESS(status) ? ke::copy_out_if_wanted(needed, ULONG{sizeof value}, mode) : status;
     }
 
     // A string behind its UNICODE_STRING.
     [[nodiscard]] NTSTATUS give(const UNICODE_STRING& text) const noexcept {
         const ULONG size = sizeof text + text.Length + sizeof(WCHAR);
-        NTSTATUS status = ob::copy_out_if_wanted(needed, size, mode);
+        NTSTATUS status = ke::copy_out_if_wanted(needed, size, mode);
         if (!NT_SUCCESS(status)) return status;
         if (length < size) return STATUS_INFO_LENGTH_MISMATCH;
         auto* characters = static_cast<WCHAR*>(static_cast<void*>(static_cast<UNICODE_STRING*>(to) + 1));
         const UNICODE_STRING placed{text.Length, static_cast<USHORT>(text.Length + sizeof(WCHAR)), characters};
-        status = ob::copy_out(static_cast<UNICODE_STRING*>(to), placed, mode);
+        status = ke::copy_out(static_cast<UNICODE_STRING*>(to), placed, mode);
         if (NT_SUCCESS(status) && text.Length != 0)
-            status = ob::copy_bytes_out(characters, text.Buffer, text.Length, mode);
+            status = ke::copy_bytes_out(characters, text.Buffer, text.Length, mode);
         constexpr WCHAR end = 0;
-        return NT_SUCCESS(status) ? ob::copy_out(characters + text.Length / sizeof(WCHAR), end, mode) : status;
+        return NT_SUCCESS(status) ? ke::copy_out(characters + text.Length / sizeof(WCHAR), end, mode) : status;
     }
 };
 
@@ -137,18 +137,18 @@ NTSTATUS set_current_priority(ke::Thread& thread, LONG priority) noexcept {
 // An increment to the process's priority; the class, real-time or not, stays.
 NTSTATUS set_base_priority(ke::Thread& thread, LONG increment) noexcept {
     if (increment < -16 || increment > 16) return STATUS_INVALID_PARAMETER;
-    if (increment > 2 && increment != 15 && increment != 16 && ob::previous_mode() != KernelMode)
+    if (increment > 2 && increment != 15 && increment != 16 && ke::previous_mode() != KernelMode)
         return STATUS_INVALID_PARAMETER;
     KeSetBasePriorityThread(ke::as_kthread(&thread), increment);
     return STATUS_SUCCESS;
 }
 
 NTSTATUS set_thread_information(HANDLE handle, int which, const void* from, ULONG length) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (which != ThreadPriority && which != ThreadBasePriority) return STATUS_INVALID_INFO_CLASS;
     if (length != sizeof(LONG)) return STATUS_INFO_LENGTH_MISMATCH;
     LONG value = 0;
-    NTSTATUS status = ob::copy_in(value, static_cast<const LONG*>(from), mode);
+    NTSTATUS status = ke::copy_in(value, static_cast<const LONG*>(from), mode);
     void* body = nullptr;
     if (NT_SUCCESS(status)) status = ob::reference_by_handle(handle, set_thread, &thread_type, mode, &body);
     if (!NT_SUCCESS(status)) return status;
@@ -170,7 +170,7 @@ NTSTATUS NTAPI NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS 
                                          PULONG ReturnLength) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtQueryInformationProcess);
-        const ps::Answer answer{ProcessInformation, ProcessInformationLength, ReturnLength, ob::previous_mode()};
+        const ps::Answer answer{ProcessInformation, ProcessInformationLength, ReturnLength, ke::previous_mode()};
         return ps::query<ps::ProcessObject>(ProcessHandle, ps::query_limited_process, ps::process_type,
                                             static_cast<int>(ProcessInformationClass), answer, ps::answer_process);
     });
@@ -189,7 +189,7 @@ NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Thr
                                         PVOID ThreadInformation, ULONG ThreadInformationLength, PULONG ReturnLength) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtQueryInformationThread);
-        const ps::Answer answer{ThreadInformation, ThreadInformationLength, ReturnLength, ob::previous_mode()};
+        const ps::Answer answer{ThreadInformation, ThreadInformationLength, ReturnLength, ke::previous_mode()};
         return ps::query<ps::ThreadObject>(ThreadHandle, ps::query_limited_thread, ps::thread_type,
                                            static_cast<int>(ThreadInformationClass), answer, ps::answer_thread);
     });

@@ -7,7 +7,7 @@
 #include "ke/wait.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 #include "ps/services.hpp"
 #include "ps/state.hpp"
@@ -47,7 +47,7 @@ NTSTATUS terminate_by_handle(HANDLE handle, NTSTATUS status) noexcept {
         return STATUS_SUCCESS;
     }
     void* body = nullptr;
-    NTSTATUS done = ob::reference_by_handle(handle, PROCESS_TERMINATE, &process_type, ob::previous_mode(), &body);
+    NTSTATUS done = ob::reference_by_handle(handle, PROCESS_TERMINATE, &process_type, ke::previous_mode(), &body);
     if (!NT_SUCCESS(done)) return done;
     done = terminate(static_cast<ProcessObject*>(body)->process, status);
     ob::dereference(body);

@@ -1,7 +1,7 @@
 #include "se/capture.hpp"
 
 #include "ex/pool.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "rtl/acl.hpp"
 #include "rtl/descriptor.hpp"
 #include "rtl/sid.hpp"
@@ -25,12 +25,12 @@ public:
     [[nodiscard]] NTSTATUS capture(const ACL* from, KPROCESSOR_MODE mode) noexcept {
         if (from == nullptr) return STATUS_SUCCESS;
         ACL header;
-        NTSTATUS status = ob::copy_in(header, from, mode);
+        NTSTATUS status = ke::copy_in(header, from, mode);
         if (!NT_SUCCESS(status)) return status;
         if (header.AclSize < sizeof(ACL)) return STATUS_INVALID_ACL;
         list_ = static_cast<PACL>(ex::allocate_pool(PagedPool, header.AclSize, tag, ex::Fill::none));
         if (list_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-        status = ob::copy_bytes_in(list_, from, header.AclSize, mode);
+        status = ke::copy_bytes_in(list_, from, header.AclSize, mode);
         if (!NT_SUCCESS(status)) return status;
         return rtl::valid_acl_within(list_, header.AclSize) ? STATUS_SUCCESS : STATUS_INVALID_ACL;
     }
@@ -43,11 +43,11 @@ private:
 NTSTATUS capture_sid(const void* from, KPROCESSOR_MODE mode, rtl::SidBuffer& to, PSID& part) noexcept {
     part = nullptr;
     if (from == nullptr) return STATUS_SUCCESS;
-    NTSTATUS status = ob::copy_bytes_in(to.bytes, from, rtl::sid_size(0), mode);
+    NTSTATUS status = ke::copy_bytes_in(to.bytes, from, rtl::sid_size(0), mode);
     if (!NT_SUCCESS(status)) return status;
     if (!rtl::valid_sid(to.get())) return STATUS_INVALID_SID;
     const std::size_t length = to.size();
-    status = ob::copy_bytes_in(to.bytes, from, length, mode);
+    status = ke::copy_bytes_in(to.bytes, from, length, mode);
     if (!NT_SUCCESS(status)) return status;
     part = to.get();
     return rtl::valid_sid_within(part, length) ? STATUS_SUCCESS : STATUS_INVALID_SID;
@@ -61,11 +61,11 @@ template <class T> T* at(const void* base, ULONG offset) noexcept {
 // The header in absolute form, whatever form it had. None of its pointers is followed here.
 NTSTATUS capture_header(const void* from, KPROCESSOR_MODE mode, SECURITY_DESCRIPTOR& header) noexcept {
     SECURITY_DESCRIPTOR_RELATIVE relative;
-    NTSTATUS status = ob::copy_in(relative, static_cast<const SECURITY_DESCRIPTOR_RELATIVE*>(from), mode);
+    NTSTATUS status = ke::copy_in(relative, static_cast<const SECURITY_DESCRIPTOR_RELATIVE*>(from), mode);
     if (!NT_SUCCESS(status)) return status;
     if (relative.Revision != SECURITY_DESCRIPTOR_REVISION) return STATUS_UNKNOWN_REVISION;
     if ((relative.Control & SE_SELF_RELATIVE) == 0)
-        return ob::copy_in(header, static_cast<const SECURITY_DESCRIPTOR*>(from), mode);
+        return ke::copy_in(header, static_cast<const SECURITY_DESCRIPTOR*>(from), mode);
     header = {relative.Revision,
               relative.Sbz1,
               relative.Control,

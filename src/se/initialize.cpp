@@ -3,7 +3,7 @@
 #include "ob/namespace.hpp"
 #include "ob/security.hpp"
 #include "ob/state.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "se/access_check.hpp"
 #include "se/assign.hpp"
 #include "se/capture.hpp"

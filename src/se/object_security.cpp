@@ -5,7 +5,7 @@
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
 #include "ob/security.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "rtl/descriptor.hpp"
 #include "se/assign.hpp"
 #include "se/capture.hpp"
@@ -44,8 +44,8 @@ NTSTATUS ask(ob::SecurityRequest& request) noexcept {
 
 NTSTATUS query_by_handle(HANDLE handle, SECURITY_INFORMATION which, PSECURITY_DESCRIPTOR to, ULONG length,
                          PULONG needed) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
-    NTSTATUS status = ob::probe_out(needed, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = ke::probe_out(needed, mode);
     if (!NT_SUCCESS(status)) return status;
     void* object = nullptr;
     status = ob::reference_by_handle(handle, rights_to_query(which), nullptr, mode, &object);
@@ -56,9 +56,9 @@ NTSTATUS query_by_handle(HANDLE handle, SECURITY_INFORMATION which, PSECURITY_DE
     if (buffer != nullptr) {
         ob::SecurityRequest request{object, QuerySecurityDescriptor, which, buffer, &size};
         status = ask(request);
-        if (NT_SUCCESS(status)) status = ob::copy_bytes_out(to, buffer, size, mode);
+        if (NT_SUCCESS(status)) status = ke::copy_bytes_out(to, buffer, size, mode);
         if (NT_SUCCESS(status) || status == STATUS_BUFFER_TOO_SMALL) {
-            if (!NT_SUCCESS(ob::copy_out(needed, size, mode))) status = STATUS_ACCESS_VIOLATION;
+            if (!NT_SUCCESS(ke::copy_out(needed, size, mode))) status = STATUS_ACCESS_VIOLATION;
         }
         ex::free_pool(buffer, tag);
     }
@@ -81,7 +81,7 @@ NTSTATUS check_new_owner(const void* descriptor, SECURITY_INFORMATION which, KPR
 }
 
 NTSTATUS set_by_handle(HANDLE handle, SECURITY_INFORMATION which, PSECURITY_DESCRIPTOR from) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (from == nullptr) return STATUS_ACCESS_VIOLATION;
     void* object = nullptr;
     NTSTATUS status = ob::reference_by_handle(handle, rights_to_set(which), nullptr, mode, &object);
@@ -125,7 +125,7 @@ NTSTATUS assign_for_driver(PSECURITY_DESCRIPTOR parent, PSECURITY_DESCRIPTOR ask
     *result = nullptr;
     const Token* token = effective_token(*subject);
     if (token == nullptr) return STATUS_BAD_IMPERSONATION_LEVEL;
-    return assign({parent, asked, container != FALSE, flags, token, mapping, ob::previous_mode(), pool}, result);
+    return assign({parent, asked, container != FALSE, flags, token, mapping, ke::previous_mode(), pool}, result);
 }
 
 // The old descriptor stays the caller's to free.
@@ -134,7 +134,7 @@ NTSTATUS set_info(PSECURITY_INFORMATION which, PSECURITY_DESCRIPTOR from, PSECUR
     if (*descriptor == nullptr) return STATUS_NO_SECURITY_ON_OBJECT;
     if (!rtl::is_self_relative(*descriptor)) return STATUS_BAD_DESCRIPTOR_FORMAT;
     if ((flags & SEF_AVOID_OWNER_CHECK) == 0) {
-        const NTSTATUS status = check_new_owner(from, *which, ob::previous_mode());
+        const NTSTATUS status = check_new_owner(from, *which, ke::previous_mode());
         if (!NT_SUCCESS(status)) return status;
     }
     return change(*descriptor, *which, from, *mapping, pool, descriptor);

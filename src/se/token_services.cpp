@@ -5,7 +5,7 @@
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
-#include "ob/user_memory.hpp"
+#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 #include "se/access_check.hpp"
 #include "se/token.hpp"
@@ -26,12 +26,12 @@ NTSTATUS open_token(Token& token, ACCESS_MASK access, ULONG attributes, PHANDLE 
     if (mode != KernelMode) attributes &= ~ULONG{OBJ_KERNEL_HANDLE};
     HANDLE handle = nullptr;
     const NTSTATUS status = ob::open_by_pointer(&token, attributes, nullptr, access, &token_type, mode, &handle);
-    return NT_SUCCESS(status) ? ob::copy_out(result, handle, mode) : status;
+    return NT_SUCCESS(status) ? ke::copy_out(result, handle, mode) : status;
 }
 
 NTSTATUS open_process_token(HANDLE process, ACCESS_MASK access, ULONG attributes, PHANDLE result) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
-    NTSTATUS status = ob::probe_out(result, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = ke::probe_out(result, mode);
     if (!NT_SUCCESS(status)) return status;
     void* body = nullptr;
     status = ob::reference_by_handle(process, process_query, &ps::process_type, mode, &body);
@@ -57,8 +57,8 @@ NTSTATUS open_impersonation(const Impersonation& client, ACCESS_MASK access, ULO
 }
 
 NTSTATUS open_thread_token(HANDLE handle, ACCESS_MASK access, bool as_self, ULONG attributes, PHANDLE result) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
-    NTSTATUS status = ob::probe_out(result, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = ke::probe_out(result, mode);
     if (!NT_SUCCESS(status)) return status;
     void* body = nullptr;
     status = ob::reference_by_handle(handle, thread_query, &ps::thread_type, mode, &body);
@@ -80,8 +80,8 @@ NTSTATUS open_thread_token(HANDLE handle, ACCESS_MASK access, bool as_self, ULON
 
 NTSTATUS query_information(HANDLE handle, TOKEN_INFORMATION_CLASS which, PVOID to, ULONG length,
                            PULONG needed_length) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
-    NTSTATUS status = ob::probe_out(needed_length, mode);
+    const KPROCESSOR_MODE mode = ke::previous_mode();
+    NTSTATUS status = ke::probe_out(needed_length, mode);
     if (!NT_SUCCESS(status)) return status;
     void* body = nullptr;
     const ACCESS_MASK access = which == TokenSource ? TOKEN_QUERY_SOURCE : TOKEN_QUERY;
@@ -97,10 +97,10 @@ NTSTATUS query_information(HANDLE handle, TOKEN_INFORMATION_CLASS which, PVOID t
             buffer = ex::allocate_pool(PagedPool, needed, tag, ex::Fill::zero);
             status = buffer == nullptr ? STATUS_INSUFFICIENT_RESOURCES
                                        : query_token(token, which, buffer, to, needed, &needed);
-            if (NT_SUCCESS(status)) status = ob::copy_bytes_out(to, buffer, needed, mode);
+            if (NT_SUCCESS(status)) status = ke::copy_bytes_out(to, buffer, needed, mode);
         }
         if (buffer != nullptr) ex::free_pool(buffer, tag);
-        const NTSTATUS written = ob::copy_out(needed_length, static_cast<ULONG>(needed), mode);
+        const NTSTATUS written = ke::copy_out(needed_length, static_cast<ULONG>(needed), mode);
         if (!NT_SUCCESS(written)) status = written;
     }
     ob::dereference(body);
@@ -109,9 +109,9 @@ NTSTATUS query_information(HANDLE handle, TOKEN_INFORMATION_CLASS which, PVOID t
 
 NTSTATUS duplicate_token(HANDLE existing, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, bool effective_only,
                          TOKEN_TYPE type, PHANDLE result) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (type != TokenPrimary && type != TokenImpersonation) return STATUS_INVALID_PARAMETER;
-    NTSTATUS status = ob::probe_out(result, mode);
+    NTSTATUS status = ke::probe_out(result, mode);
     ob::CapturedAttributes captured;
     if (NT_SUCCESS(status)) status = captured.capture(attributes, mode);
     if (!NT_SUCCESS(status)) return status;
@@ -134,7 +134,7 @@ NTSTATUS duplicate_token(HANDLE existing, ACCESS_MASK access, POBJECT_ATTRIBUTES
     if (NT_SUCCESS(status)) {
         HANDLE handle = nullptr;
         status = ob::insert_object(copy, access == 0 ? information.GrantedAccess : access, &handle);
-        if (NT_SUCCESS(status)) status = ob::copy_out(result, handle, mode);
+        if (NT_SUCCESS(status)) status = ke::copy_out(result, handle, mode);
     }
     ob::dereference(body);
     return status;
@@ -156,7 +156,7 @@ public:
         if (count == 0) return STATUS_SUCCESS;
         const std::size_t bytes = count * sizeof(LUID_AND_ATTRIBUTES);
         list_ = static_cast<LUID_AND_ATTRIBUTES*>(ex::allocate_pool(PagedPool, bytes, tag, ex::Fill::none));
-        return list_ == nullptr ? STATUS_INSUFFICIENT_RESOURCES : ob::copy_bytes_in(list_, from, bytes, mode);
+        return list_ == nullptr ? STATUS_INSUFFICIENT_RESOURCES : ke::copy_bytes_in(list_, from, bytes, mode);
     }
     [[nodiscard]] std::span<LUID_AND_ATTRIBUTES> get() const noexcept { return {list_, count_}; }
 
@@ -197,28 +197,28 @@ NTSTATUS write_previous(const Token& token, Privileges changed, PTOKEN_PRIVILEGE
                         KPROCESSOR_MODE mode) noexcept {
     const auto count = static_cast<ULONG>(std::popcount(changed));
     const ULONG bytes = sizeof(ULONG) + count * sizeof(LUID_AND_ATTRIBUTES);
-    NTSTATUS status = ob::copy_out(needed, bytes, mode);
+    NTSTATUS status = ke::copy_out(needed, bytes, mode);
     if (!NT_SUCCESS(status)) return status;
     if (room < bytes) return STATUS_BUFFER_TOO_SMALL;
-    status = ob::copy_out(&previous->PrivilegeCount, count, mode);
+    status = ke::copy_out(&previous->PrivilegeCount, count, mode);
     LUID_AND_ATTRIBUTES* to = previous->Privileges;
     for (; changed != 0 && NT_SUCCESS(status); changed &= changed - 1) {
         const auto number = static_cast<ULONG>(std::countr_zero(changed));
         const ULONG enabled = token.has_enabled(privilege(number)) ? SE_PRIVILEGE_ENABLED : 0;
-        status = ob::copy_out(to++, LUID_AND_ATTRIBUTES{{number, 0}, enabled}, mode);
+        status = ke::copy_out(to++, LUID_AND_ATTRIBUTES{{number, 0}, enabled}, mode);
     }
     return status;
 }
 
 NTSTATUS adjust_privileges(HANDLE handle, bool disable_all, PTOKEN_PRIVILEGES wanted, ULONG room,
                            PTOKEN_PRIVILEGES previous, PULONG needed) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (!disable_all && wanted == nullptr) return STATUS_INVALID_PARAMETER;
     CapturedPrivileges captured;
     NTSTATUS status = STATUS_SUCCESS;
     if (!disable_all) {
         ULONG count = 0;
-        status = ob::copy_in(count, &wanted->PrivilegeCount, mode);
+        status = ke::copy_in(count, &wanted->PrivilegeCount, mode);
         if (NT_SUCCESS(status)) status = captured.capture(wanted->Privileges, count, mode);
         if (!NT_SUCCESS(status)) return status;
     }
@@ -241,7 +241,7 @@ NTSTATUS adjust_privileges(HANDLE handle, bool disable_all, PTOKEN_PRIVILEGES wa
 }
 
 NTSTATUS privilege_check(HANDLE handle, PPRIVILEGE_SET required, PBOOLEAN result) noexcept {
-    const KPROCESSOR_MODE mode = ob::previous_mode();
+    const KPROCESSOR_MODE mode = ke::previous_mode();
     void* body = nullptr;
     NTSTATUS status = ob::reference_by_handle(handle, TOKEN_QUERY, &token_type, mode, &body);
     if (!NT_SUCCESS(status)) return status;
@@ -250,7 +250,7 @@ NTSTATUS privilege_check(HANDLE handle, PPRIVILEGE_SET required, PBOOLEAN result
         status = STATUS_BAD_IMPERSONATION_LEVEL;
     PRIVILEGE_SET head{};
     CapturedPrivileges captured;
-    if (NT_SUCCESS(status)) status = ob::copy_bytes_in(&head, required, 2 * sizeof(ULONG), mode);
+    if (NT_SUCCESS(status)) status = ke::copy_bytes_in(&head, required, 2 * sizeof(ULONG), mode);
     if (NT_SUCCESS(status)) status = captured.capture(required->Privilege, head.PrivilegeCount, mode);
     if (NT_SUCCESS(status)) {
         ULONG held = 0;
@@ -258,12 +258,12 @@ NTSTATUS privilege_check(HANDLE handle, PPRIVILEGE_SET required, PBOOLEAN result
         for (LUID_AND_ATTRIBUTES& each : captured.get()) {
             PRIVILEGE_SET one{1, PRIVILEGE_SET_ALL_NECESSARY, {each}};
             if (check_privileges(one, &token)) ++held;
-            status = ob::copy_out(to++, one.Privilege[0], mode);
+            status = ke::copy_out(to++, one.Privilege[0], mode);
             if (!NT_SUCCESS(status)) break;
         }
         const bool all = (head.Control & PRIVILEGE_SET_ALL_NECESSARY) != 0;
         const BOOLEAN answer = all ? held == head.PrivilegeCount : held != 0;
-        if (NT_SUCCESS(status)) status = ob::copy_out(result, answer, mode);
+        if (NT_SUCCESS(status)) status = ke::copy_out(result, answer, mode);
     }
     ob::dereference(body);
     return status;

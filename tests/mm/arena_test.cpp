@@ -1,7 +1,7 @@
 #include "catch.hpp"
 #include "mm/arena.hpp"
 #include "mm/mdl.hpp"
-#include "mm/probe.hpp"
+#include "ke/user_memory.hpp"
 #include "support/kernel_fixture.hpp"
 
 #include <cstring>
@@ -45,7 +45,7 @@ TEST_CASE("user memory is aligned, mapped and apart", "[arena]") {
                 auto* block = static_cast<std::byte*>(mm::allocate_user(process, size, align));
                 REQUIRE(block != nullptr);
                 CHECK(reinterpret_cast<std::uintptr_t>(block) % align == 0);
-                CHECK(mm::probe_user(block, size, true) == STATUS_SUCCESS);
+                CHECK(ke::probe_user(block, size, true) == STATUS_SUCCESS);
                 std::memset(block, ++fill, size);
                 blocks[block] = size;
             }
@@ -138,13 +138,13 @@ TEST_CASE("a user stack has a guard page below it", "[arena]") {
         std::byte* top = nullptr;
         REQUIRE(mm::allocate_user_stack(process, 20000, low, top));
         CHECK(top - low == 20480);
-        CHECK(mm::probe_user(low, 20480, true) == STATUS_SUCCESS);
-        CHECK(mm::probe_user(low - 1, 1, false) == STATUS_ACCESS_VIOLATION);
+        CHECK(ke::probe_user(low, 20480, true) == STATUS_SUCCESS);
+        CHECK(ke::probe_user(low - 1, 1, false) == STATUS_ACCESS_VIOLATION);
         // The guard stays one while other memory is taken.
         for (int i = 0; i < 100; ++i) (void)mm::allocate_user(process, 4096);
-        CHECK(mm::probe_user(low - 1, 1, false) == STATUS_ACCESS_VIOLATION);
+        CHECK(ke::probe_user(low - 1, 1, false) == STATUS_ACCESS_VIOLATION);
         mm::free_user_stack(process, low);
-        CHECK(mm::probe_user(low, 1, false) == STATUS_ACCESS_VIOLATION);
+        CHECK(ke::probe_user(low, 1, false) == STATUS_ACCESS_VIOLATION);
         std::byte* again = nullptr;
         REQUIRE(mm::allocate_user_stack(process, 20000, again, top));
         CHECK(again == low);

@@ -4,7 +4,7 @@
 #include "ke/user_copy.hpp"
 #include "mm/arena.hpp"
 #include "mm/mdl.hpp"
-#include "mm/probe.hpp"
+#include "ke/user_memory.hpp"
 #include "support/kernel_fixture.hpp"
 
 #include <cstring>
@@ -252,7 +252,7 @@ TEST_CASE("pages mapped for the process that runs", "[mdl]") {
             auto* user = static_cast<std::byte*>(
                 MmMapLockedPagesSpecifyCache(mdl, UserMode, MmCached, nullptr, FALSE, NormalPagePriority));
             CHECK(mm::arena_of(process)->holds(user));
-            CHECK(mm::probe_user(user, 8192, true) == STATUS_SUCCESS);
+            CHECK(ke::probe_user(user, 8192, true) == STATUS_SUCCESS);
             buffer[5000] = std::byte{9};
             CHECK(user[5000] == std::byte{9});
             // A place of the caller's choice, rounded down to a page; not one in use.
@@ -264,7 +264,7 @@ TEST_CASE("pages mapped for the process that runs", "[mdl]") {
                   }) == STATUS_CONFLICTING_ADDRESSES);
             MmUnmapLockedPages(got, mdl);
             MmUnmapLockedPages(user, mdl);
-            CHECK(mm::probe_user(user, 1, false) == STATUS_ACCESS_VIOLATION);
+            CHECK(ke::probe_user(user, 1, false) == STATUS_ACCESS_VIOLATION);
             IoFreeMdl(mdl);
             ExFreePool(buffer);
             return STATUS_SUCCESS;

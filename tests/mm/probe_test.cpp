@@ -1,6 +1,6 @@
 #include "catch.hpp"
 #include "mm/arena.hpp"
-#include "mm/probe.hpp"
+#include "ke/user_memory.hpp"
 #include "support/kernel_fixture.hpp"
 
 #include <cstring>
@@ -69,21 +69,85 @@ TEST_CASE("ProbeForWrite touches each page, and changes none", "[probe]") {
     });
 }
 
-TEST_CASE("copies from and to the user half", "[probe]") {
+TEST_CASE("a caller's memory is probed and copied by the rules of his mode", "[probe]") {
     KernelFixture kernel;
     ke::Process& process = kernel.create_process();
     (void)kernel.run([&] {
         auto* user = static_cast<std::byte*>(mm::allocate_user(process, 4096));
+        std::byte* const system = kernel.slot().system_base() + kernel.slot().physical_pages() * 4096 - 64;
         char text[] = "through the door";
-        CHECK(mm::copy_to_user(user, text, sizeof text) == STATUS_SUCCESS);
+        CHECK(ke::copy_bytes_out(user, text, sizeof text, UserMode) == STATUS_SUCCESS);
         char back[sizeof text] = {};
-        CHECK(mm::copy_from_user(back, user, sizeof back) == STATUS_SUCCESS);
+        CHECK(ke::copy_bytes_in(back, user, sizeof back, UserMode) == STATUS_SUCCESS);
         CHECK(std::strcmp(back, text) == 0);
-        CHECK(mm::copy_from_user(back, nullptr, 4) == STATUS_ACCESS_VIOLATION);
-        CHECK(mm::copy_to_user(kernel.slot().system_base(), text, 4) ==
-              STATUS_ACCESS_VIOLATION); // mapped, but not the user's
-        CHECK(mm::copy_from_user(back, nullptr, 0) == STATUS_SUCCESS);
-        CHECK(mm::copy_from_user(back, user, ~std::size_t{0}) == STATUS_ACCESS_VIOLATION);
+        CHECK(ke::copy_bytes_in(back, nullptr, 4, UserMode) == STATUS_ACCESS_VIOLATION);
+        CHECK(ke::copy_bytes_in(back, system, 4, UserMode) == STATUS_ACCESS_VIOLATION); // mapped, but not the user's
+        CHECK(ke::copy_bytes_out(system, text, 4, UserMode) == STATUS_ACCESS_VIOLATION);
+        CHECK(ke::copy_bytes_out(system, text, 4, KernelMode) == STATUS_SUCCESS); // the kernel may
+        CHECK(ke::copy_bytes_in(back, system, 4, KernelMode) == STATUS_SUCCESS);
+        CHECK(std::memcmp(back, text, 4) == 0);
+        CHECK(ke::copy_bytes_in(back, nullptr, 0, UserMode) == STATUS_SUCCESS);
+        CHECK(ke::copy_bytes_in(back, user, ~std::size_t{0}, UserMode) == STATUS_ACCESS_VIOLATION);
+        // The 64 KiB below the system range belong to nobody, for whatever asks.
+        CHECK(ke::in_user_range(at(MmUserProbeAddress - 8), 8));
+        CHECK(!ke::in_user_range(at(MmUserProbeAddress - 8), 9));
+        CHECK(ke::copy_bytes_in(back, at(MmUserProbeAddress), 1, UserMode) == STATUS_ACCESS_VIOLATION);
+
+        ULONG value = 7;
+        auto* place = reinterpret_cast<PULONG>(user);
+        CHECK(ke::copy_out(place, ULONG{42}, UserMode) == STATUS_SUCCESS);
+        CHECK(ke::copy_in(value, place, UserMode) == STATUS_SUCCESS);
+        CHECK(value == 42);
+        CHECK(ke::copy_in_if_given(value, static_cast<PULONG>(nullptr), UserMode) == STATUS_SUCCESS);
+        CHECK(value == 42);
+        CHECK(ke::copy_out_if_wanted(static_cast<PULONG>(nullptr), value, UserMode) == STATUS_SUCCESS);
+        CHECK(ke::copy_out(static_cast<PULONG>(nullptr), value, UserMode) == STATUS_ACCESS_VIOLATION);
+        CHECK(ke::probe_out(place, UserMode) == STATUS_SUCCESS);
+        CHECK(*place == 42);
+        CHECK(ke::probe_out(reinterpret_cast<PULONG>(system), UserMode) == STATUS_ACCESS_VIOLATION);
+        CHECK(ke::probe_out(reinterpret_cast<PULONG>(system), KernelMode) == STATUS_SUCCESS);
+
+        CHECK(ke::probe_user(user + 1, 8, true, 8) == STATUS_DATATYPE_MISALIGNMENT);
+        CHECK(ke::probe_user(system + 1, 8, true, 8) == STATUS_DATATYPE_MISALIGNMENT); // asked first
+        CHECK(ke::probe_user(system, 8, false, 8) == STATUS_ACCESS_VIOLATION);
+        CHECK(ke::probe_user(user + 8, 8, true, 8) == STATUS_SUCCESS);
+        CHECK(ke::probe_user(user + 4090, 8, true) == ke::probe_user(user + 4096, 1, true)); // the next page counts
+        CHECK(ke::probe_user(system + 1, 0, true, 8) == STATUS_SUCCESS);                     // no bytes, no check
+    });
+}
+
+TEST_CASE("a caller's string is captured", "[probe]") {
+    KernelFixture kernel;
+    ke::Process& process = kernel.create_process();
+    (void)kernel.run([&] {
+        auto* string = static_cast<UNICODE_STRING*>(mm::allocate_user(process, sizeof(UNICODE_STRING)));
+        auto* characters = static_cast<char16_t*>(mm::allocate_user(process, 64));
+        std::u16string_view(u"\\Device\\Echo").copy(characters, 12);
+        char16_t copy[32] = {};
+        int asked = 0;
+        const auto capture = [&](const UNICODE_STRING& text, KPROCESSOR_MODE mode, bool room = true) {
+            *string = text;
+            return ke::capture_string(string, mode, 40, STATUS_OBJECT_NAME_INVALID, [&](USHORT) -> void* {
+                ++asked;
+                return room ? copy : nullptr;
+            });
+        };
+        CHECK(capture({24, 24, characters}, UserMode) == STATUS_SUCCESS);
+        CHECK(std::u16string_view(copy) == u"\\Device\\Echo");
+        CHECK(asked == 1);
+        CHECK(capture({0, 24, nullptr}, UserMode) == STATUS_SUCCESS); // none
+        CHECK(capture({23, 24, characters}, UserMode) == STATUS_OBJECT_NAME_INVALID);
+        CHECK(capture({42, 64, characters}, UserMode) == STATUS_OBJECT_NAME_INVALID); // too long
+        CHECK(asked == 1);
+        CHECK(capture({24, 24, characters}, UserMode, false) == STATUS_INSUFFICIENT_RESOURCES);
+        CHECK(capture({24, 24, nullptr}, UserMode) == STATUS_ACCESS_VIOLATION);
+        const UNICODE_STRING own{24, 24, characters};
+        const auto none = [](USHORT) -> void* { return nullptr; };
+        auto* pool = static_cast<UNICODE_STRING*>(ExAllocatePoolWithTag(NonPagedPool, sizeof(UNICODE_STRING), 1));
+        *pool = own;
+        CHECK(ke::capture_string(pool, UserMode, 40, 0, none) == STATUS_ACCESS_VIOLATION);
+        CHECK(ke::capture_string(pool, KernelMode, 40, 0, none) == STATUS_INSUFFICIENT_RESOURCES);
+        ExFreePool(pool);
     });
 }
 
