@@ -8,9 +8,9 @@
 #include "io/irp.hpp"
 #include "ke/exports/io.hpp"
 #include "ke/stop.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/wait.hpp"
 #include "mm/mdl.hpp"
-#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 
 #include <algorithm>

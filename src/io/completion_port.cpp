@@ -3,14 +3,14 @@
 #include "ex/pool.hpp"
 #include "io/irp.hpp"
 #include "io/services.hpp"
-#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/queue.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/wait.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
-#include "ob/object.hpp"
+#include "ob/service_result.hpp"
 
 #include <new>
 
@@ -65,18 +65,8 @@ void port_handle_closed(const ob::HandleClose& close) noexcept {
 }
 
 NTSTATUS create_port(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, ULONG count) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
-    NTSTATUS status = ke::probe_out(result, mode);
-    if (!NT_SUCCESS(status)) return status;
-    void* body = nullptr;
-    status = ob::create_object(io_completion_type, attributes, mode, sizeof(KQUEUE), &body);
-    if (!NT_SUCCESS(status)) return status;
-    ke::initialize_queue(queue_of(body), count);
-    HANDLE handle = nullptr;
-    status = ob::insert_object(body, access, &handle);
-    if (!NT_SUCCESS(status)) return status;
-    const NTSTATUS written = ke::copy_out(result, handle, mode);
-    return NT_SUCCESS(written) ? status : written;
+    return ob::create_by_handle<KQUEUE>(result, access, attributes, io_completion_type,
+                                        [&](KQUEUE& port) { ke::initialize_queue(queue_of(&port), count); });
 }
 
 // A port by its handle, for as long as this lives.

@@ -1,10 +1,10 @@
 // IoCreateFile and its like: what drivers call to open files, with more to say than ZwCreateFile lets them.
 #include "io/file_create.hpp"
 
-#include "ke/user_memory.hpp"
 #include "io/services.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 
 using namespace dirql;
 using namespace dirql::io;

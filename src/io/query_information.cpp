@@ -5,9 +5,9 @@
 #include "io/file_information.hpp"
 #include "io/information_classes.hpp"
 #include "io/services.hpp"
-#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 
 #include <cstring>
 

@@ -5,10 +5,10 @@
 #include "io/types.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
 #include "ob/object.hpp"
-#include "ke/user_memory.hpp"
 
 namespace dirql::io {
 namespace {

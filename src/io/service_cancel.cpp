@@ -4,9 +4,9 @@
 #include "io/services.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
-#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 
 namespace dirql::io {

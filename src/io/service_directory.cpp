@@ -2,9 +2,9 @@
 #include "ex/pool.hpp"
 #include "io/device_buffer.hpp"
 #include "io/services.hpp"
-#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 
 #include <cstring>
 

@@ -4,9 +4,9 @@
 #include "io/device_buffer.hpp"
 #include "io/extended_attributes.hpp"
 #include "io/services.hpp"
-#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 
 #include <cstddef>
 #include <cstring>

@@ -3,9 +3,9 @@
 #include "io/fast_io.hpp"
 #include "io/irp.hpp"
 #include "io/services.hpp"
-#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 
 namespace dirql::io {

@@ -6,9 +6,9 @@
 #include "io/fast_io.hpp"
 #include "io/file.hpp"
 #include "io/request.hpp"
-#include "ke/user_memory.hpp"
 #include "ke/exports/io.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 
 namespace dirql::io {
 namespace {

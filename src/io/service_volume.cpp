@@ -3,9 +3,9 @@
 #include "io/file.hpp"
 #include "io/file_information.hpp"
 #include "io/services.hpp"
-#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 
 namespace dirql::io {
 namespace {

@@ -6,9 +6,9 @@
 #include "io/file_information.hpp"
 #include "io/services.hpp"
 #include "io/types.hpp"
-#include "ke/user_memory.hpp"
 #include "ke/exports/io_file.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
 

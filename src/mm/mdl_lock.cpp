@@ -7,9 +7,9 @@
 #include "ke/pageable.hpp"
 #include "ke/seh.hpp"
 #include "ke/stop.hpp"
+#include "ke/user_memory.hpp"
 #include "mm/arena.hpp"
 #include "mm/mdl.hpp"
-#include "ke/user_memory.hpp"
 #include "mm/state.hpp"
 
 namespace dirql::mm {

@@ -6,9 +6,9 @@
 #include "ke/machine.hpp"
 #include "ke/seh.hpp"
 #include "ke/stop.hpp"
+#include "ke/user_memory.hpp"
 #include "mm/arena.hpp"
 #include "mm/mdl.hpp"
-#include "ke/user_memory.hpp"
 
 namespace dirql::mm {
 

@@ -4,6 +4,7 @@
 #include "mm/section.hpp"
 #include "mm/services.hpp"
 #include "ob/namespace.hpp"
+#include "ob/service_result.hpp"
 
 namespace dirql::mm {
 namespace {
@@ -27,25 +28,16 @@ struct NewSection {
 };
 
 NTSTATUS create(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, const NewSection& asked) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
-    LARGE_INTEGER size{};
-    NTSTATUS status = ke::probe_out(result, mode);
-    if (NT_SUCCESS(status) && asked.size != nullptr) status = ke::copy_in(size, asked.size, mode);
-    if (NT_SUCCESS(status)) status = check_no_file(asked.file, mode);
-    if (NT_SUCCESS(status)) status = check_section(size.QuadPart, asked.protect, asked.attributes);
-    void* body = nullptr;
-    if (NT_SUCCESS(status)) status = ob::create_object(section_type, attributes, mode, sizeof(Section), &body);
-    if (!NT_SUCCESS(status)) return status;
-    status = initialize_section(*static_cast<Section*>(body), size.QuadPart, asked.protect, asked.attributes);
-    if (!NT_SUCCESS(status)) {
-        ob::dereference(body);
-        return status;
-    }
-    HANDLE handle = nullptr;
-    status = ob::insert_object(body, access, &handle);
-    if (!NT_SUCCESS(status)) return status;
-    const NTSTATUS written = ke::copy_out(result, handle, mode);
-    return NT_SUCCESS(written) ? status : written;
+    return ob::hand_out_handle(result, [&](KPROCESSOR_MODE mode, HANDLE& handle) {
+        LARGE_INTEGER size{};
+        NTSTATUS status = ke::copy_in_if_given(size, asked.size, mode);
+        if (NT_SUCCESS(status)) status = check_no_file(asked.file, mode);
+        if (NT_SUCCESS(status)) status = check_section(size.QuadPart, asked.protect, asked.attributes);
+        if (!NT_SUCCESS(status)) return status;
+        return ob::make_with_handle<Section>(mode, access, attributes, section_type, handle, [&](Section& section) {
+            return initialize_section(section, size.QuadPart, asked.protect, asked.attributes);
+        });
+    });
 }
 
 struct ViewOptions {

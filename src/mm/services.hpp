@@ -2,9 +2,9 @@
 // applications reach them through their own libraries. The others stand in <ntifs.h>.
 #pragma once
 
+#include "ke/user_memory.hpp"
 #include "mm/arena.hpp"
 #include "ob/handle_table.hpp"
-#include "ke/user_memory.hpp"
 
 #include <ntifs.h>
 

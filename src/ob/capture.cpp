@@ -1,8 +1,8 @@
 #include "ob/capture.hpp"
 
 #include "ex/pool.hpp"
-#include "ob/pool_tags.hpp"
 #include "ke/user_memory.hpp"
+#include "ob/pool_tags.hpp"
 
 #include <utility>
 

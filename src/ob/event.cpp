@@ -6,8 +6,8 @@
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
 #include "ob/pool_tags.hpp"
+#include "ob/service_result.hpp"
 #include "ob/services.hpp"
-#include "ke/user_memory.hpp"
 
 namespace dirql::ob {
 namespace {
@@ -16,31 +16,17 @@ constexpr ACCESS_MASK all_access = EVENT_ALL_ACCESS;
 
 NTSTATUS create_event(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, EVENT_TYPE type,
                       BOOLEAN signalled) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (type != NotificationEvent && type != SynchronizationEvent) return STATUS_INVALID_PARAMETER;
-    NTSTATUS status = ke::probe_out(result, mode);
-    if (!NT_SUCCESS(status)) return status;
-    void* body = nullptr;
-    status = create_object(event_type, attributes, mode, sizeof(KEVENT), &body);
-    if (!NT_SUCCESS(status)) return status;
-    KeInitializeEvent(static_cast<PRKEVENT>(body), type, signalled);
-    HANDLE handle = nullptr;
-    status = insert_object(body, access, &handle);
-    if (!NT_SUCCESS(status)) return status;
-    const NTSTATUS written = ke::copy_out(result, handle, mode);
-    return NT_SUCCESS(written) ? status : written;
+    return create_by_handle<KEVENT>(result, access, attributes, event_type,
+                                    [&](KEVENT& event) { KeInitializeEvent(&event, type, signalled); });
 }
 
 // Runs `act` on the event and hands its previous state out.
 template <class Act> NTSTATUS on_event(HANDLE handle, PLONG previous, Act act) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
-    void* event = nullptr;
-    NTSTATUS status = previous == nullptr ? STATUS_SUCCESS : ke::probe_out(previous, mode);
-    if (NT_SUCCESS(status)) status = reference_by_handle(handle, EVENT_MODIFY_STATE, &event_type, mode, &event);
-    if (!NT_SUCCESS(status)) return status;
-    const LONG state = act(static_cast<PRKEVENT>(event));
-    dereference(event);
-    return ke::copy_out_if_wanted(previous, state, mode);
+    return change_by_handle<KEVENT>(handle, EVENT_MODIFY_STATE, event_type, previous, [&](KEVENT& event, LONG& before) {
+        before = act(&event);
+        return STATUS_SUCCESS;
+    });
 }
 
 // A kernel handle to the event of this name, made signalled where there is none. The pointer is good while the handle is open.

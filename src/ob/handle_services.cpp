@@ -1,9 +1,9 @@
 // System services for handles of any type.
 #include "ke/exports/ob.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/services.hpp"
-#include "ke/user_memory.hpp"
 
 namespace dirql::ob {
 namespace {

@@ -4,9 +4,9 @@
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
+#include "ob/service_result.hpp"
 #include "ob/services.hpp"
 #include "ob/symbolic_link.hpp"
-#include "ke/user_memory.hpp"
 
 #include <algorithm>
 
@@ -14,44 +14,26 @@ namespace dirql::ob {
 
 NTSTATUS open_service(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes,
                       const ObjectType& type) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
-    NTSTATUS status = ke::probe_out(result, mode);
-    if (!NT_SUCCESS(status)) return status;
-    HANDLE handle = nullptr;
-    status = open_by_name(attributes, &type, mode, access, nullptr, &handle);
-    return NT_SUCCESS(status) ? ke::copy_out(result, handle, mode) : status;
+    return hand_out_handle(result, [&](KPROCESSOR_MODE mode, HANDLE& handle) {
+        return open_by_name(attributes, &type, mode, access, nullptr, &handle);
+    });
 }
 
 namespace {
 
 NTSTATUS create_directory(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
-    NTSTATUS status = ke::probe_out(result, mode);
-    if (!NT_SUCCESS(status)) return status;
-    void* body = nullptr;
-    status = create_object(directory_type, attributes, mode, sizeof(Directory), &body);
-    if (!NT_SUCCESS(status)) return status;
-    HANDLE handle = nullptr;
-    status = insert_object(body, access, &handle);
-    if (!NT_SUCCESS(status)) return status;
-    const NTSTATUS written = ke::copy_out(result, handle, mode);
-    return NT_SUCCESS(written) ? status : written;
+    return create_by_handle<Directory>(result, access, attributes, directory_type, [](Directory&) {}); // zeroed: empty
 }
 
 NTSTATUS create_link(PHANDLE result, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes,
                      PUNICODE_STRING target) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
-    NTSTATUS status = ke::probe_out(result, mode);
-    CapturedName captured;
-    if (NT_SUCCESS(status)) status = captured.capture(target, mode);
-    if (status == STATUS_OBJECT_NAME_INVALID || (NT_SUCCESS(status) && captured.empty()))
-        return STATUS_INVALID_PARAMETER;
-    if (!NT_SUCCESS(status)) return status;
-    HANDLE handle = nullptr;
-    status = make_link(attributes, mode, view(captured.get()), access, &handle);
-    if (!NT_SUCCESS(status)) return status;
-    const NTSTATUS written = ke::copy_out(result, handle, mode);
-    return NT_SUCCESS(written) ? status : written;
+    return hand_out_handle(result, [&](KPROCESSOR_MODE mode, HANDLE& handle) {
+        CapturedName captured;
+        const NTSTATUS status = captured.capture(target, mode);
+        if (status == STATUS_OBJECT_NAME_INVALID || (NT_SUCCESS(status) && captured.empty()))
+            return STATUS_INVALID_PARAMETER;
+        return NT_SUCCESS(status) ? make_link(attributes, mode, view(captured.get()), access, &handle) : status;
+    });
 }
 
 // With a place for the length the terminator is copied and counted too.

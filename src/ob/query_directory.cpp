@@ -2,12 +2,12 @@
 #include "ex/pool.hpp"
 #include "ke/exports/ob.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
 #include "ob/pool_tags.hpp"
 #include "ob/services.hpp"
-#include "ke/user_memory.hpp"
 
 #include <cstring>
 

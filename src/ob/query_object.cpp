@@ -2,10 +2,10 @@
 #include "ex/pool.hpp"
 #include "ke/exports/ob.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/pool_tags.hpp"
 #include "ob/services.hpp"
-#include "ke/user_memory.hpp"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 #include "ob/security.hpp"
 
+#include "ke/user_memory.hpp"
 #include "ob/namespace.hpp"
 #include "ob/state.hpp"
-#include "ke/user_memory.hpp"
 
 #include <utility>
 

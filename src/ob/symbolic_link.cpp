@@ -6,6 +6,7 @@
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/pool_tags.hpp"
+#include "ob/service_result.hpp"
 
 namespace dirql::ob {
 namespace {
@@ -57,15 +58,8 @@ constinit const ObjectType symbolic_link_type{
 
 NTSTATUS make_link(const OBJECT_ATTRIBUTES* attributes, KPROCESSOR_MODE mode, std::u16string_view target,
                    ACCESS_MASK access, HANDLE* handle) noexcept {
-    void* body = nullptr;
-    NTSTATUS status = create_object(symbolic_link_type, attributes, mode, sizeof(SymbolicLink), &body);
-    if (!NT_SUCCESS(status)) return status;
-    status = set_target(*static_cast<SymbolicLink*>(body), target);
-    if (!NT_SUCCESS(status)) {
-        dereference(body);
-        return status;
-    }
-    return insert_object(body, access, handle);
+    return make_with_handle<SymbolicLink>(mode, access, attributes, symbolic_link_type, *handle,
+                                          [&](SymbolicLink& link) { return set_target(link, target); });
 }
 
 NTSTATUS create_symbolic_link(const UNICODE_STRING& name, const UNICODE_STRING& target) noexcept {

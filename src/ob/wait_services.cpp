@@ -1,10 +1,10 @@
 // Waiting for what a handle means.
 #include "ke/exports/ob.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/services.hpp"
 #include "ob/state.hpp"
-#include "ke/user_memory.hpp"
 
 namespace dirql::ob {
 namespace {

@@ -1,10 +1,10 @@
 // A second handle for an object, in the same process or another.
 #include "ke/exports/ps.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
 #include "ob/security.hpp"
-#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 
 namespace dirql::ps {

@@ -1,8 +1,7 @@
 // Handles to processes and threads, by identifier.
 #include "ke/exports/ps.hpp"
 #include "ke/system_service.hpp"
-#include "ob/object.hpp"
-#include "ke/user_memory.hpp"
+#include "ob/service_result.hpp"
 #include "ps/lookup.hpp"
 #include "ps/ps.hpp"
 #include "ps/services.hpp"
@@ -27,14 +26,13 @@ NTSTATUS capture(const OBJECT_ATTRIBUTES* attributes, const CLIENT_ID* id, KPROC
 }
 
 // The reference that is taken here ends with the call.
-NTSTATUS open(void* body, const ob::ObjectType& type, ULONG attributes, ACCESS_MASK access, PHANDLE result,
-              KPROCESSOR_MODE mode) noexcept {
+NTSTATUS open(void* body, const ob::ObjectType& type, ULONG attributes, ACCESS_MASK access, KPROCESSOR_MODE mode,
+              HANDLE& handle) noexcept {
     if (body == nullptr) return STATUS_INVALID_CID;
     ob::reference(body);
-    HANDLE handle = nullptr;
     const NTSTATUS status = ob::open_by_pointer(body, attributes, nullptr, access, &type, mode, &handle);
     ob::dereference(body);
-    return NT_SUCCESS(status) ? ke::copy_out(result, handle, mode) : status;
+    return status;
 }
 
 // With a thread's identifier its process is meant, which must be the one that is named beside it.
@@ -54,11 +52,11 @@ void* named_thread(const CLIENT_ID& id) noexcept {
 
 NTSTATUS open_by_id(PHANDLE result, ACCESS_MASK access, const OBJECT_ATTRIBUTES* attributes, const CLIENT_ID* id,
                     const ob::ObjectType& type, void* (*named)(const CLIENT_ID&) noexcept) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
-    NTSTATUS status = ke::probe_out(result, mode);
-    Asked asked{};
-    if (NT_SUCCESS(status)) status = capture(attributes, id, mode, asked);
-    return NT_SUCCESS(status) ? open(named(asked.id), type, asked.attributes, access, result, mode) : status;
+    return ob::hand_out_handle(result, [&](KPROCESSOR_MODE mode, HANDLE& handle) {
+        Asked asked{};
+        const NTSTATUS status = capture(attributes, id, mode, asked);
+        return NT_SUCCESS(status) ? open(named(asked.id), type, asked.attributes, access, mode, handle) : status;
+    });
 }
 
 } // namespace

@@ -3,11 +3,11 @@
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/wait.hpp"
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
-#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 
 namespace dirql::ps {

@@ -4,10 +4,10 @@
 // unwinds (ke::terminate_thread). Kernel code is never cut off. The exit status is the one given.
 #include "ke/exports/ps.hpp"
 #include "ke/system_service.hpp"
+#include "ke/user_memory.hpp"
 #include "ke/wait.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
-#include "ke/user_memory.hpp"
 #include "ps/ps.hpp"
 #include "ps/services.hpp"
 #include "ps/state.hpp"

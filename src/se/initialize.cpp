@@ -1,9 +1,9 @@
 // se at boot, and its answers to the object manager.
 #include "ex/pool.hpp"
+#include "ke/user_memory.hpp"
 #include "ob/namespace.hpp"
 #include "ob/security.hpp"
 #include "ob/state.hpp"
-#include "ke/user_memory.hpp"
 #include "se/access_check.hpp"
 #include "se/assign.hpp"
 #include "se/capture.hpp"

@@ -5,7 +5,7 @@
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
-#include "ke/user_memory.hpp"
+#include "ob/service_result.hpp"
 #include "ps/ps.hpp"
 #include "se/access_check.hpp"
 #include "se/token.hpp"
@@ -22,60 +22,62 @@ constexpr ACCESS_MASK process_query = 0x1000; // PROCESS_QUERY_LIMITED_INFORMATI
 constexpr ACCESS_MASK thread_query = 0x0800;  // THREAD_QUERY_LIMITED_INFORMATION
 
 // A handle to the token, by the caller's rights to it.
-NTSTATUS open_token(Token& token, ACCESS_MASK access, ULONG attributes, PHANDLE result, KPROCESSOR_MODE mode) noexcept {
+NTSTATUS open_token(Token& token, ACCESS_MASK access, ULONG attributes, KPROCESSOR_MODE mode, HANDLE& handle) noexcept {
     if (mode != KernelMode) attributes &= ~ULONG{OBJ_KERNEL_HANDLE};
-    HANDLE handle = nullptr;
-    const NTSTATUS status = ob::open_by_pointer(&token, attributes, nullptr, access, &token_type, mode, &handle);
-    return NT_SUCCESS(status) ? ke::copy_out(result, handle, mode) : status;
+    return ob::open_by_pointer(&token, attributes, nullptr, access, &token_type, mode, &handle);
 }
 
 NTSTATUS open_process_token(HANDLE process, ACCESS_MASK access, ULONG attributes, PHANDLE result) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
-    NTSTATUS status = ke::probe_out(result, mode);
-    if (!NT_SUCCESS(status)) return status;
-    void* body = nullptr;
-    status = ob::reference_by_handle(process, process_query, &ps::process_type, mode, &body);
-    if (!NT_SUCCESS(status)) return status;
-    status = open_token(token_of(static_cast<ke::Process*>(body)->se), access, attributes, result, mode);
-    ob::dereference(body);
-    return status;
+    return ob::hand_out_handle(result, [&](KPROCESSOR_MODE mode, HANDLE& handle) {
+        void* body = nullptr;
+        NTSTATUS status = ob::reference_by_handle(process, process_query, &ps::process_type, mode, &body);
+        if (!NT_SUCCESS(status)) return status;
+        status = open_token(token_of(static_cast<ke::Process*>(body)->se), access, attributes, mode, handle);
+        ob::dereference(body);
+        return status;
+    });
 }
 
 // A token that may not be opened itself is opened as a copy.
-NTSTATUS open_impersonation(const Impersonation& client, ACCESS_MASK access, ULONG attributes, PHANDLE result,
-                            KPROCESSOR_MODE mode) noexcept {
+NTSTATUS open_impersonation(const Impersonation& client, ACCESS_MASK access, ULONG attributes, KPROCESSOR_MODE mode,
+                            HANDLE& handle) noexcept {
     if (client.token == nullptr) return STATUS_NO_TOKEN;
     if (client.level == SecurityAnonymous) return STATUS_CANT_OPEN_ANONYMOUS;
-    if (!client.copy_on_open) return open_token(*client.token, access, attributes, result, mode);
+    if (!client.copy_on_open) return open_token(*client.token, access, attributes, mode, handle);
     Token* copy = nullptr;
     NTSTATUS status =
         duplicate(*client.token, TokenImpersonation, client.level, client.effective_only, nullptr, KernelMode, &copy);
     if (!NT_SUCCESS(status)) return status;
-    status = open_token(*copy, access, attributes, result, mode);
+    status = open_token(*copy, access, attributes, mode, handle);
     ob::dereference(copy);
     return status;
 }
 
-NTSTATUS open_thread_token(HANDLE handle, ACCESS_MASK access, bool as_self, ULONG attributes, PHANDLE result) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
-    NTSTATUS status = ke::probe_out(result, mode);
-    if (!NT_SUCCESS(status)) return status;
-    void* body = nullptr;
-    status = ob::reference_by_handle(handle, thread_query, &ps::thread_type, mode, &body);
-    if (!NT_SUCCESS(status)) return status;
-    const Impersonation client = impersonation_of(*static_cast<ke::Thread*>(body));
+NTSTATUS open_client_of(ke::Thread& thread, ACCESS_MASK access, bool as_self, ULONG attributes, KPROCESSOR_MODE mode,
+                        HANDLE& handle) noexcept {
+    const Impersonation client = impersonation_of(thread);
     if (client.token != nullptr) ob::reference(client.token);
     // As itself: by the rights of the process, not of the client that is looked at.
     ke::Thread& self = *ke::current_thread();
     const Impersonation own = impersonation_of(self);
     if (own.token != nullptr) ob::reference(own.token);
     if (as_self) drop_impersonation(self);
-    status = open_impersonation(client, access, attributes, result, mode);
+    const NTSTATUS status = open_impersonation(client, access, attributes, mode, handle);
     if (as_self) impersonate(self, own);
     if (own.token != nullptr) ob::dereference(own.token);
     if (client.token != nullptr) ob::dereference(client.token);
-    ob::dereference(body);
     return status;
+}
+
+NTSTATUS open_thread_token(HANDLE thread, ACCESS_MASK access, bool as_self, ULONG attributes, PHANDLE result) noexcept {
+    return ob::hand_out_handle(result, [&](KPROCESSOR_MODE mode, HANDLE& handle) {
+        void* body = nullptr;
+        NTSTATUS status = ob::reference_by_handle(thread, thread_query, &ps::thread_type, mode, &body);
+        if (!NT_SUCCESS(status)) return status;
+        status = open_client_of(*static_cast<ke::Thread*>(body), access, as_self, attributes, mode, handle);
+        ob::dereference(body);
+        return status;
+    });
 }
 
 NTSTATUS query_information(HANDLE handle, TOKEN_INFORMATION_CLASS which, PVOID to, ULONG length,
@@ -107,37 +109,42 @@ NTSTATUS query_information(HANDLE handle, TOKEN_INFORMATION_CLASS which, PVOID t
     return status;
 }
 
-NTSTATUS duplicate_token(HANDLE existing, ACCESS_MASK access, POBJECT_ATTRIBUTES attributes, bool effective_only,
-                         TOKEN_TYPE type, PHANDLE result) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
-    if (type != TokenPrimary && type != TokenImpersonation) return STATUS_INVALID_PARAMETER;
-    NTSTATUS status = ke::probe_out(result, mode);
-    ob::CapturedAttributes captured;
-    if (NT_SUCCESS(status)) status = captured.capture(attributes, mode);
-    if (!NT_SUCCESS(status)) return status;
-    void* body = nullptr;
-    OBJECT_HANDLE_INFORMATION information{};
-    status = ob::reference_by_handle(existing, TOKEN_DUPLICATE, &token_type, mode, &body, &information);
-    if (!NT_SUCCESS(status)) return status;
-    const Token& token = token_of(body);
-    const auto& wanted = captured.quality_of_service;
-    SECURITY_IMPERSONATION_LEVEL level = captured.has_quality_of_service ? wanted.ImpersonationLevel : token.level;
-    if (captured.has_quality_of_service && wanted.EffectiveOnly) effective_only = true;
-    const bool from_client = token.type == TokenImpersonation;
-    if (level < SecurityAnonymous || level > SecurityDelegation) {
-        status = STATUS_INVALID_PARAMETER;
-    } else if (from_client && (level > token.level || (type == TokenPrimary && token.level < SecurityImpersonation))) {
-        status = STATUS_BAD_IMPERSONATION_LEVEL;
-    }
-    Token* copy = nullptr;
-    if (NT_SUCCESS(status)) status = duplicate(token, type, level, effective_only, attributes, mode, &copy);
-    if (NT_SUCCESS(status)) {
-        HANDLE handle = nullptr;
-        status = ob::insert_object(copy, access == 0 ? information.GrantedAccess : access, &handle);
-        if (NT_SUCCESS(status)) status = ke::copy_out(result, handle, mode);
-    }
-    ob::dereference(body);
-    return status;
+struct Duplicate {
+    ACCESS_MASK access;
+    POBJECT_ATTRIBUTES attributes;
+    bool effective_only;
+    TOKEN_TYPE type;
+};
+
+// The level that is asked for in the attributes' quality of service, or the token's own.
+NTSTATUS duplicate_as(const Token& token, const Duplicate& wanted, const ob::CapturedAttributes& captured,
+                      KPROCESSOR_MODE mode, Token** copy) noexcept {
+    const SECURITY_QUALITY_OF_SERVICE& quality = captured.quality_of_service;
+    const bool asked = captured.has_quality_of_service;
+    const SECURITY_IMPERSONATION_LEVEL level = asked ? quality.ImpersonationLevel : token.level;
+    const bool effective_only = wanted.effective_only || (asked && quality.EffectiveOnly);
+    if (level < SecurityAnonymous || level > SecurityDelegation) return STATUS_INVALID_PARAMETER;
+    const bool too_much = level > token.level || (wanted.type == TokenPrimary && token.level < SecurityImpersonation);
+    if (token.type == TokenImpersonation && too_much) return STATUS_BAD_IMPERSONATION_LEVEL;
+    return duplicate(token, wanted.type, level, effective_only, wanted.attributes, mode, copy);
+}
+
+NTSTATUS duplicate_token(HANDLE existing, const Duplicate& wanted, PHANDLE result) noexcept {
+    if (wanted.type != TokenPrimary && wanted.type != TokenImpersonation) return STATUS_INVALID_PARAMETER;
+    return ob::hand_out_handle(result, [&](KPROCESSOR_MODE mode, HANDLE& handle) {
+        ob::CapturedAttributes captured;
+        NTSTATUS status = captured.capture(wanted.attributes, mode);
+        if (!NT_SUCCESS(status)) return status;
+        void* body = nullptr;
+        OBJECT_HANDLE_INFORMATION information{};
+        status = ob::reference_by_handle(existing, TOKEN_DUPLICATE, &token_type, mode, &body, &information);
+        if (!NT_SUCCESS(status)) return status;
+        Token* copy = nullptr;
+        status = duplicate_as(token_of(body), wanted, captured, mode, &copy);
+        ob::dereference(body);
+        if (!NT_SUCCESS(status)) return status;
+        return ob::insert_object(copy, wanted.access == 0 ? information.GrantedAccess : wanted.access, &handle);
+    });
 }
 
 // The caller's list of privileges in the kernel's memory.
@@ -343,8 +350,8 @@ NTSTATUS NTAPI NtDuplicateToken(HANDLE ExistingTokenHandle, ACCESS_MASK DesiredA
                                 PHANDLE NewTokenHandle) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtDuplicateToken);
-        return se::duplicate_token(ExistingTokenHandle, DesiredAccess, ObjectAttributes, EffectiveOnly != FALSE,
-                                   TokenType, NewTokenHandle);
+        return se::duplicate_token(
+            ExistingTokenHandle, {DesiredAccess, ObjectAttributes, EffectiveOnly != FALSE, TokenType}, NewTokenHandle);
     });
 }
 

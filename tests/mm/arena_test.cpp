@@ -1,7 +1,7 @@
 #include "catch.hpp"
+#include "ke/user_memory.hpp"
 #include "mm/arena.hpp"
 #include "mm/mdl.hpp"
-#include "ke/user_memory.hpp"
 #include "support/kernel_fixture.hpp"
 
 #include <cstring>

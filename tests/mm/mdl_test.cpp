@@ -2,9 +2,9 @@
 #include "ex/pool.hpp"
 #include "ke/system_service.hpp"
 #include "ke/user_copy.hpp"
+#include "ke/user_memory.hpp"
 #include "mm/arena.hpp"
 #include "mm/mdl.hpp"
-#include "ke/user_memory.hpp"
 #include "support/kernel_fixture.hpp"
 
 #include <cstring>

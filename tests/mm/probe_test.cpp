@@ -1,6 +1,6 @@
 #include "catch.hpp"
-#include "mm/arena.hpp"
 #include "ke/user_memory.hpp"
+#include "mm/arena.hpp"
 #include "support/kernel_fixture.hpp"
 
 #include <cstring>
