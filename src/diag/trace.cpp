@@ -3,7 +3,7 @@
 
 #include "diag/recorder.hpp"
 #include "ke/host_section.hpp"
-#include "ke/machine.hpp"
+#include "ke/process_list.hpp"
 #include "ke/wait.hpp"
 
 #include <fmt/format.h>
@@ -19,23 +19,11 @@ bool between(const void* address, const std::byte* low, const std::byte* top) no
     return low != nullptr && within(address, low, static_cast<std::size_t>(top - low));
 }
 
-// Calls visit(thread) for each thread until it returns true.
-template <class Visit> const ke::Thread* find_thread(ke::Machine& machine, Visit visit) noexcept {
-    for (LIST_ENTRY* p = machine.processes.Flink; p != &machine.processes; p = p->Flink) {
-        auto& process = *CONTAINING_RECORD(p, ke::Process, all_entry);
-        for (LIST_ENTRY* t = process.threads.Flink; t != &process.threads; t = t->Flink) {
-            const auto& thread = *CONTAINING_RECORD(t, ke::Thread, process_entry);
-            if (visit(thread)) return &thread;
-        }
-    }
-    return nullptr;
-}
-
 // A thread that is waited for, or the timer of a thread's time-out.
 std::string name_by_thread(ke::Machine& machine, const Event& event) {
     if (event.object == nullptr) return {};
     const ke::Thread* thread =
-        find_thread(machine, [&](const ke::Thread& each) { return within(event.object, &each, sizeof each); });
+        ke::find_thread(machine, [&](const ke::Thread& each) { return within(event.object, &each, sizeof each); });
     if (thread == nullptr) return {};
     if (event.object == static_cast<const void*>(thread)) return fmt::format("thread {}", thread->id);
     return event.kind == EventKind::timer_expired ? fmt::format("time-out of thread {}", thread->id) : std::string{};
@@ -46,7 +34,7 @@ bool on_a_stack(ke::Machine& machine, const void* address) noexcept {
         const ke::Processor& processor = *machine.processors[i];
         if (between(address, processor.dpc_stack_low, processor.dpc_stack_top)) return true;
     }
-    return find_thread(machine, [&](const ke::Thread& thread) {
+    return ke::find_thread(machine, [&](const ke::Thread& thread) {
                return between(address, thread.kernel_stack_low, thread.kernel_stack_top) ||
                       between(address, thread.user_stack_low, thread.user_stack_top);
            }) != nullptr;

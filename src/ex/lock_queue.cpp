@@ -1,6 +1,6 @@
 #include "ex/lock_queue.hpp"
 
-#include "ke/machine.hpp"
+#include "ke/process_list.hpp"
 #include "ke/wait.hpp"
 
 namespace dirql::ex {
@@ -41,14 +41,8 @@ void wake(ke::LockWaiter& waiter) noexcept {
 }
 
 bool is_alive(const ke::Thread* thread) noexcept {
-    const LIST_ENTRY& processes = ke::current_machine().processes;
-    for (const LIST_ENTRY* p = processes.Flink; p != &processes; p = p->Flink) {
-        const auto* process = CONTAINING_RECORD(const_cast<LIST_ENTRY*>(p), ke::Process, all_entry);
-        for (const LIST_ENTRY* t = process->threads.Flink; t != &process->threads; t = t->Flink) {
-            if (CONTAINING_RECORD(const_cast<LIST_ENTRY*>(t), ke::Thread, process_entry) == thread) return true;
-        }
-    }
-    return false;
+    return ke::find_thread(ke::current_machine(), [thread](const ke::Thread& each) { return &each == thread; }) !=
+           nullptr;
 }
 
 } // namespace dirql::ex

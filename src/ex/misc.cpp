@@ -16,7 +16,7 @@ constexpr std::uint64_t ticks_1582_to_1601 =
 // seed.
 UUID make_uuid(ke::Machine& machine, std::uint64_t serial) noexcept {
     const std::uint64_t ticks =
-        static_cast<std::uint64_t>(ke::boot_system_time) + ke::interrupt_time(machine) + ticks_1582_to_1601 + serial;
+        static_cast<std::uint64_t>(ke::system_time(machine).QuadPart) + ticks_1582_to_1601 + serial;
     const std::uint64_t seed = machine.options.seed;
     UUID uuid{};
     uuid.Data1 = static_cast<ULONG>(ticks);

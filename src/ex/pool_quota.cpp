@@ -1,6 +1,6 @@
 #include "ex/pool_quota.hpp"
 
-#include "ke/machine.hpp"
+#include "ke/process_list.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -16,13 +16,8 @@ std::byte* payer_of(void* block, std::size_t bytes) noexcept {
     return static_cast<std::byte*>(block) + bytes + guard_size;
 }
 
-ke::Process* find_process(std::uint64_t id) noexcept {
-    LIST_ENTRY& processes = ke::current_machine().processes;
-    for (LIST_ENTRY* e = processes.Flink; e != &processes; e = e->Flink) {
-        auto* process = CONTAINING_RECORD(e, ke::Process, all_entry);
-        if (process->id == id) return process;
-    }
-    return nullptr;
+ke::Process* find_payer(std::uint64_t id) noexcept {
+    return ke::find_process(ke::current_machine(), [id](const ke::Process& process) { return process.id == id; });
 }
 
 // The block was allocated with room for the payer, which its size does not show from now on.
@@ -85,7 +80,7 @@ void* allocate_charged_pool(const void* caller, ULONG type, std::size_t bytes, U
 void detail::return_charge(void* block, std::size_t bytes, bool paged) noexcept {
     std::uint64_t payer;
     std::memcpy(&payer, payer_of(block, bytes), payer_size);
-    if (ke::Process* process = find_process(payer)) return_pool_quota(*process, paged, bytes);
+    if (ke::Process* process = find_payer(payer)) return_pool_quota(*process, paged, bytes);
 }
 
 } // namespace dirql::ex

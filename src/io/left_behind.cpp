@@ -3,6 +3,7 @@
 #include "ex/active_objects.hpp"
 #include "ex/pool.hpp"
 #include "ke/dpc.hpp"
+#include "ke/process_list.hpp"
 #include "ke/stop.hpp"
 #include "ob/handle_callbacks.hpp"
 #include "ps/notify.hpp"
@@ -28,16 +29,13 @@ ex::ActiveObject find_dpc(const ke::Machine& machine, const ke::CodeRange& code)
 }
 
 ex::ActiveObject find_thread(ke::Machine& machine, const ke::CodeRange& code) noexcept {
-    for (LIST_ENTRY* p = machine.processes.Flink; p != &machine.processes; p = p->Flink) {
-        LIST_ENTRY& threads = CONTAINING_RECORD(p, ke::Process, all_entry)->threads;
-        for (LIST_ENTRY* t = threads.Flink; t != &threads; t = t->Flink) {
-            const ke::Thread* thread = CONTAINING_RECORD(t, ke::Thread, process_entry);
-            const auto* routine = reinterpret_cast<const void*>(thread->start_routine);
-            const bool alive = thread->state != ke::ThreadState::terminated && thread != ke::current_thread();
-            if (alive && thread->user_body == nullptr && in(code, routine)) return {thread, routine, "a system thread"};
-        }
-    }
-    return {};
+    const auto left_behind = [&](const ke::Thread& thread) {
+        const bool alive = thread.state != ke::ThreadState::terminated && &thread != ke::current_thread();
+        return alive && thread.user_body == nullptr && in(code, reinterpret_cast<const void*>(thread.start_routine));
+    };
+    const ke::Thread* thread = ke::find_thread(machine, left_behind);
+    if (thread == nullptr) return {};
+    return {thread, reinterpret_cast<const void*>(thread->start_routine), "a system thread"};
 }
 
 ex::ActiveObject find(const ke::CodeRange& code) noexcept {

@@ -6,6 +6,7 @@
 #include "ke/exports/ps.hpp"
 #include "ke/host_section.hpp"
 #include "ke/irql.hpp"
+#include "ke/processor_group.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/timer.hpp"
 
@@ -39,9 +40,8 @@ ULONG NTAPI KeGetCurrentProcessorNumberEx(PPROCESSOR_NUMBER ProcNumber) {
 
 ULONG NTAPI KeQueryActiveProcessorCount(PKAFFINITY ActiveProcessors) {
     DIRQL_DOOR(KeQueryActiveProcessorCount);
-    const unsigned count = current_machine().processor_count;
-    if (ActiveProcessors != nullptr) *ActiveProcessors = count == 64 ? ~KAFFINITY{0} : (KAFFINITY{1} << count) - 1;
-    return count;
+    if (ActiveProcessors != nullptr) *ActiveProcessors = all_processors();
+    return current_machine().processor_count;
 }
 
 ULONG NTAPI KeQueryMaximumProcessorCount(VOID) {
@@ -120,12 +120,12 @@ ULONG64 NTAPI KeQueryUnbiasedInterruptTimePrecise(PULONG64 QpcTimeStamp) {
 
 VOID NTAPI KeQuerySystemTimePrecise(PLARGE_INTEGER CurrentTime) {
     DIRQL_DOOR(KeQuerySystemTimePrecise);
-    CurrentTime->QuadPart = boot_system_time + static_cast<LONGLONG>(interrupt_time(current_machine()));
+    *CurrentTime = system_time(current_machine());
 }
 
 VOID NTAPI KeQuerySystemTime(PLARGE_INTEGER CurrentTime) {
     DIRQL_DOOR(KeQuerySystemTime);
-    CurrentTime->QuadPart = boot_system_time + static_cast<LONGLONG>(interrupt_time(current_machine()));
+    *CurrentTime = system_time(current_machine());
 }
 
 volatile KSYSTEM_TIME* NTAPI dirql_tick_count(VOID) {

@@ -1,17 +1,13 @@
 // Processor groups and nodes: one of each, which all processors are in.
+#include "ke/processor_group.hpp"
+
 #include "ke/exports/ke_system.hpp"
-#include "ke/machine.hpp"
 
 namespace dirql::ke {
 namespace {
 
 ULONG count_in(USHORT group) noexcept {
     return group == 0 || group == ALL_PROCESSOR_GROUPS ? current_machine().processor_count : 0;
-}
-
-KAFFINITY all_processors() noexcept {
-    const unsigned count = current_machine().processor_count;
-    return count == max_processors ? ~KAFFINITY{0} : (KAFFINITY{1} << count) - 1;
 }
 
 } // namespace

@@ -46,8 +46,8 @@ void expire(Machine& machine, KTIMER& timer) noexcept {
     }
     wake_waiters(timer.Header, 0);
     if (dpc == nullptr) return;
-    const std::uint64_t system_time = static_cast<std::uint64_t>(boot_system_time) + interrupt_time(machine);
-    insert_dpc(dpc, reinterpret_cast<void*>(system_time & 0xFFFF'FFFF), reinterpret_cast<void*>(system_time >> 32));
+    const auto now = static_cast<std::uint64_t>(system_time(machine).QuadPart);
+    insert_dpc(dpc, reinterpret_cast<void*>(now & 0xFFFF'FFFF), reinterpret_cast<void*>(now >> 32));
 }
 
 // A garbage header may look inserted: the list tells.

@@ -3,6 +3,7 @@
 // Due times are exact to the 100 ns unit: virtual time has no clock tick to round to.
 #pragma once
 
+#include "ke/clock.hpp"
 #include "ke/machine.hpp"
 
 namespace dirql::ke {
@@ -21,6 +22,12 @@ bool remove_timer(KTIMER& timer) noexcept;
 void expire_timers(Processor* processor) noexcept;
 
 // The machine's time in NT's unit.
-[[nodiscard]] inline std::uint64_t interrupt_time(const Machine& machine) noexcept { return machine.time() / 100; }
+[[nodiscard]] inline std::uint64_t interrupt_time(const Machine& machine) noexcept {
+    return machine.time() / ns_per_tick;
+}
+// As system time: since 1601, in the same unit.
+[[nodiscard]] inline LARGE_INTEGER system_time(const Machine& machine) noexcept {
+    return {.QuadPart = boot_system_time + static_cast<LONGLONG>(interrupt_time(machine))};
+}
 
 } // namespace dirql::ke

@@ -1,8 +1,7 @@
 // Symbolic links: names that stand for names.
 #include "ob/symbolic_link.hpp"
 
-#include "ke/clock.hpp"
-#include "ke/machine.hpp"
+#include "ke/timer.hpp"
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/pool_tags.hpp"
@@ -37,8 +36,7 @@ void destroy_link(void* object) noexcept { free_pool_string(static_cast<Symbolic
 
 NTSTATUS set_target(SymbolicLink& link, std::u16string_view target) noexcept {
     link.target = copy_to_pool(target);
-    link.creation_time.QuadPart =
-        ke::boot_system_time + static_cast<LONGLONG>(ke::current_machine().time() / ke::ns_per_tick);
+    link.creation_time = ke::system_time(ke::current_machine());
     return link.target.Buffer == nullptr ? STATUS_INSUFFICIENT_RESOURCES : STATUS_SUCCESS;
 }
 

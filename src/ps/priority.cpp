@@ -2,6 +2,7 @@
 #include "ke/exports/ke_system.hpp"
 #include "ke/exports/ps.hpp"
 #include "ke/irql.hpp"
+#include "ke/processor_group.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/stop.hpp"
 #include "ke/wait.hpp"
@@ -33,11 +34,6 @@ void refuse_wrong_priority(const ke::Thread& thread, KPRIORITY priority) noexcep
                    .document = "KeSetPriorityThread routine (wdm.h)"});
 }
 
-KAFFINITY active_processors() noexcept {
-    const unsigned count = ke::current_machine().processor_count;
-    return count == ke::max_processors ? ~KAFFINITY{0} : (KAFFINITY{1} << count) - 1;
-}
-
 // It must stay for now: it is asked to leave when the IRQL falls, where a misplaced thread always does.
 void leave_later(ke::Processor* processor) noexcept {
     if (processor->reschedule == ke::Reschedule::none) processor->reschedule = ke::Reschedule::better;
@@ -55,7 +51,7 @@ void leave_processor(ke::Thread& self) noexcept {
     ke::lower_irql(ke::current_processor(), level);
 }
 
-bool valid_affinity(KAFFINITY affinity) noexcept { return affinity != 0 && (affinity & ~active_processors()) == 0; }
+bool valid_affinity(KAFFINITY affinity) noexcept { return affinity != 0 && (affinity & ~ke::all_processors()) == 0; }
 
 // The thread's system affinity before, 0 when it ran under its own.
 KAFFINITY set_system_affinity(KAFFINITY affinity) noexcept {

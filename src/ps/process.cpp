@@ -1,6 +1,7 @@
 // Processes.
 #include "ps/ps.hpp"
 
+#include "ke/timer.hpp"
 #include "ke/wait.hpp"
 #include "mm/arena.hpp"
 #include "ob/capture.hpp"
@@ -55,7 +56,7 @@ bool give_token(ke::Process& process, const ProcessStart& start) noexcept {
 
 bool fill(ke::Machine& machine, ProcessObject& object, const ProcessStart& start) noexcept {
     ke::Process& parent = start.parent != nullptr ? *start.parent : *machine.system_process;
-    object.create_time = system_time(machine);
+    object.create_time = ke::system_time(machine);
     object.exit_status = STATUS_PENDING;
     object.parent_id = parent.id;
     object.start_key = ++state_of(machine).start_keys;
@@ -93,7 +94,7 @@ void exit_process(ke::Process& process, NTSTATUS status) noexcept {
     object.exit_status = object.terminated ? object.exit_status : status;
     announce_process_exit(process);
     ob::close_all_handles(process);
-    object.exit_time = system_time(ke::current_machine());
+    object.exit_time = ke::system_time(ke::current_machine());
     process.header.SignalState = 1;
     ke::wake_waiters(process.header, 0);
 }

@@ -12,6 +12,7 @@
 #include "ke/callout.hpp"
 #include "ke/irql.hpp"
 #include "ke/stop.hpp"
+#include "ke/timer.hpp"
 #include "ob/object.hpp"
 #include "ps/make_thread.hpp"
 #include "ps/state.hpp"
@@ -91,7 +92,7 @@ void run_down_thread(ke::Thread& thread) noexcept {
     if (last) exit_process(process, thread.exit_status);
     run_down_apcs(thread);
     se::drop_impersonation(thread);
-    object.exit_time = system_time(machine);
+    object.exit_time = ke::system_time(machine);
 }
 
 void thread_reaped(ke::Thread& thread) noexcept {

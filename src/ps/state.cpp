@@ -2,7 +2,7 @@
 #include "ps/state.hpp"
 
 #include "ex/state.hpp"
-#include "ke/clock.hpp"
+#include "ke/timer.hpp"
 #include "ob/object.hpp"
 #include "ob/state.hpp"
 #include "ps/make_thread.hpp"
@@ -32,7 +32,7 @@ bool make_system_process(ke::Machine& machine) noexcept {
     InitializeListHead(&process.threads);
     RemoveEntryList(&machine.system_process->all_entry);
     InsertHeadList(&machine.processes, &process.all_entry);
-    object.create_time = system_time(machine);
+    object.create_time = ke::system_time(machine);
     object.exit_status = STATUS_PENDING;
     object.announced = true;
     object.start_key = ++state_of(machine).start_keys;
@@ -43,12 +43,6 @@ bool make_system_process(ke::Machine& machine) noexcept {
 }
 
 } // namespace
-
-LARGE_INTEGER system_time(const ke::Machine& machine) noexcept {
-    LARGE_INTEGER time;
-    time.QuadPart = ke::boot_system_time + static_cast<LONGLONG>(machine.time() / ke::ns_per_tick);
-    return time;
-}
 
 bool initialize(ke::Machine& machine) noexcept {
     if (!se::initialize(machine)) return false; // a process has a token

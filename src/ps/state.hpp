@@ -18,8 +18,6 @@ struct State {
 
 [[nodiscard]] inline State& state_of(ke::Machine& machine) noexcept { return machine.layer<State>(ke::Layer::ps); }
 
-[[nodiscard]] LARGE_INTEGER system_time(const ke::Machine& machine) noexcept;
-
 // The hooks of ke, and the maker of ex's worker threads.
 void run_down_thread(ke::Thread& thread) noexcept;
 void thread_reaped(ke::Thread& thread) noexcept;

@@ -4,6 +4,7 @@
 #include "ke/sanitizer.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/system_service.hpp"
+#include "ke/timer.hpp"
 #include "mm/arena.hpp"
 #include "ob/object.hpp"
 #include "ob/pool_tags.hpp"
@@ -70,7 +71,7 @@ ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attribute
         return nullptr;
     }
     ++object_of(*start.process).live_threads; // drivers may end the process before the thread is launched
-    object.create_time = system_time(machine);
+    object.create_time = ke::system_time(machine);
     object.thread.exit_status = STATUS_PENDING;
     // "Runs at PASSIVE_LEVEL inside a critical region" (PsCreateSystemThread function, wdm.h).
     if (start.user_body == nullptr) object.thread.kernel_apc_disable = system_thread_regions;
