@@ -131,7 +131,7 @@ NTSTATUS NTAPI IoGetRequestorSessionId(PIRP Irp, PULONG pSessionId) {
     DIRQL_DOOR(IoGetRequestorSessionId);
     *pSessionId = ~0u;
     if (Irp->Tail.Overlay.Thread == nullptr) return STATUS_UNSUCCESSFUL;
-    *pSessionId = 0; // the one session that there is
+    *pSessionId = ps::session_of(*thread_of(Irp->Tail.Overlay.Thread).process);
     return STATUS_SUCCESS;
 }
 

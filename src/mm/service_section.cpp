@@ -210,7 +210,7 @@ NTSTATUS NTAPI MmUnmapViewInSystemSpace(PVOID MappedBase) {
     return mm::unmap_system_view(MappedBase);
 }
 
-// There is one session, and it shares the system's range.
+// All sessions share the system's range.
 NTSTATUS NTAPI MmMapViewInSessionSpace(PVOID Section, PVOID* MappedBase, PSIZE_T ViewSize) {
     DIRQL_DOOR(MmMapViewInSessionSpace);
     return mm::map_system_view(*static_cast<mm::Section*>(Section), *MappedBase, *ViewSize);

@@ -1,5 +1,5 @@
-// Names, times and quotas of processes, and what user mode would have that applications here do not: a PEB, TEBs, 32 bits,
-// sessions, a debugger.
+// Names, sessions, times and quotas of processes, and what user mode would have that applications here do not: a PEB, TEBs,
+// 32 bits, a debugger.
 #include "ps/process_info.hpp"
 
 #include "ex/pool.hpp"
@@ -9,6 +9,7 @@
 #include "ob/capture.hpp"
 #include "ob/pool_tags.hpp"
 #include "ps/ps.hpp"
+#include "se/token.hpp"
 
 #include <cstring>
 
@@ -46,6 +47,11 @@ bool fits(std::size_t charged, std::size_t amount) noexcept {
 }
 
 } // namespace
+
+ULONG session_of(const ke::Process& process) noexcept {
+    return process.se == nullptr ? 0 : se::token_of(process.se).session;
+}
+
 } // namespace dirql::ps
 
 using namespace dirql;
@@ -99,13 +105,12 @@ PUCHAR NTAPI PsGetProcessImageFileName(PEPROCESS Process) {
 
 ULONG NTAPI PsGetCurrentProcessSessionId(VOID) {
     DIRQL_DOOR(PsGetCurrentProcessSessionId);
-    return 0;
+    return ps::session_of(*ke::current_thread()->process);
 }
 
 ULONG NTAPI PsGetProcessSessionId(PEPROCESS Process) {
     DIRQL_DOOR(PsGetProcessSessionId);
-    UNREFERENCED_PARAMETER(Process);
-    return 0;
+    return ps::session_of(ps::process_at(Process).process);
 }
 
 PVOID NTAPI PsGetProcessPeb(PEPROCESS Process) {

@@ -57,6 +57,8 @@ static_assert(offsetof(ProcessObject, process) == 0);
 [[nodiscard]] inline ThreadObject& object_of(ke::Thread& thread) noexcept {
     return reinterpret_cast<ThreadObject&>(thread);
 }
+// The session of its token: 0, where services run, for the system's own account, 1 for those that log on.
+[[nodiscard]] ULONG session_of(const ke::Process& process) noexcept;
 // The process that a thread belongs to, whatever it is attached to.
 [[nodiscard]] inline ke::Process& process_of(const ke::Thread& thread) noexcept {
     return *object_of(const_cast<ke::Thread&>(thread)).own_process;

@@ -304,7 +304,7 @@ TEST_CASE("requests tell of their thread: process, session, and the hints that d
         CHECK(IoGetRequestorProcessId(irp) == HandleToULong(PsGetCurrentProcessId()));
         CHECK(IoGetRequestorProcessId(irp) != 0);
         CHECK(IoGetRequestorSessionId(irp, &session) == STATUS_SUCCESS);
-        CHECK(session != ~0u);
+        CHECK(session == 1); // where applications run
         CHECK(IoIs32bitProcess(irp) == FALSE);
         CHECK(IoIs32bitProcess(nullptr) == FALSE);
         CHECK(IoGetIoPriorityHint(irp) == IoPriorityNormal);
