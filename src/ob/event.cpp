@@ -109,31 +109,31 @@ NTSTATUS NTAPI NtClearEvent(HANDLE EventHandle) {
 
 NTSTATUS NTAPI ZwCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                              EVENT_TYPE EventType, BOOLEAN InitialState) {
-    DIRQL_CALLED(ZwCreateEvent);
+    DIRQL_DOOR(ZwCreateEvent);
     const ke::KernelModeCaller caller;
     return NtCreateEvent(EventHandle, DesiredAccess, ObjectAttributes, EventType, InitialState);
 }
 
 NTSTATUS NTAPI ZwOpenEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
-    DIRQL_CALLED(ZwOpenEvent);
+    DIRQL_DOOR(ZwOpenEvent);
     const ke::KernelModeCaller caller;
     return NtOpenEvent(EventHandle, DesiredAccess, ObjectAttributes);
 }
 
 NTSTATUS NTAPI ZwSetEvent(HANDLE EventHandle, PLONG PreviousState) {
-    DIRQL_CALLED(ZwSetEvent);
+    DIRQL_DOOR(ZwSetEvent);
     const ke::KernelModeCaller caller;
     return NtSetEvent(EventHandle, PreviousState);
 }
 
 NTSTATUS NTAPI ZwResetEvent(HANDLE EventHandle, PLONG PreviousState) {
-    DIRQL_CALLED(ZwResetEvent);
+    DIRQL_DOOR(ZwResetEvent);
     const ke::KernelModeCaller caller;
     return NtResetEvent(EventHandle, PreviousState);
 }
 
 NTSTATUS NTAPI ZwClearEvent(HANDLE EventHandle) {
-    DIRQL_CALLED(ZwClearEvent);
+    DIRQL_DOOR(ZwClearEvent);
     const ke::KernelModeCaller caller;
     return NtClearEvent(EventHandle);
 }

@@ -33,7 +33,7 @@ NTSTATUS NTAPI NtClose(HANDLE Handle) {
 }
 
 NTSTATUS NTAPI ZwClose(HANDLE Handle) {
-    DIRQL_CALLED(ZwClose);
+    DIRQL_DOOR(ZwClose);
     const ke::KernelModeCaller caller;
     return NtClose(Handle);
 }
@@ -51,7 +51,7 @@ NTSTATUS NTAPI NtMakeTemporaryObject(HANDLE Handle) {
 }
 
 NTSTATUS NTAPI ZwMakeTemporaryObject(HANDLE Handle) {
-    DIRQL_CALLED(ZwMakeTemporaryObject);
+    DIRQL_DOOR(ZwMakeTemporaryObject);
     const ke::KernelModeCaller caller;
     return NtMakeTemporaryObject(Handle);
 }

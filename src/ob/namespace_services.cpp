@@ -107,34 +107,34 @@ NTSTATUS NTAPI NtQuerySymbolicLinkObject(HANDLE Handle, PUNICODE_STRING LinkTarg
 
 NTSTATUS NTAPI ZwCreateDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess,
                                        POBJECT_ATTRIBUTES ObjectAttributes) {
-    DIRQL_CALLED(ZwCreateDirectoryObject);
+    DIRQL_DOOR(ZwCreateDirectoryObject);
     const ke::KernelModeCaller caller;
     return NtCreateDirectoryObject(DirectoryHandle, DesiredAccess, ObjectAttributes);
 }
 
 NTSTATUS NTAPI ZwOpenDirectoryObject(PHANDLE DirectoryHandle, ACCESS_MASK DesiredAccess,
                                      POBJECT_ATTRIBUTES ObjectAttributes) {
-    DIRQL_CALLED(ZwOpenDirectoryObject);
+    DIRQL_DOOR(ZwOpenDirectoryObject);
     const ke::KernelModeCaller caller;
     return NtOpenDirectoryObject(DirectoryHandle, DesiredAccess, ObjectAttributes);
 }
 
 NTSTATUS NTAPI ZwCreateSymbolicLinkObject(PHANDLE SymbolicLinkHandle, ACCESS_MASK DesiredAccess,
                                           POBJECT_ATTRIBUTES ObjectAttributes, PUNICODE_STRING TargetName) {
-    DIRQL_CALLED(ZwCreateSymbolicLinkObject);
+    DIRQL_DOOR(ZwCreateSymbolicLinkObject);
     const ke::KernelModeCaller caller;
     return NtCreateSymbolicLinkObject(SymbolicLinkHandle, DesiredAccess, ObjectAttributes, TargetName);
 }
 
 NTSTATUS NTAPI ZwOpenSymbolicLinkObject(PHANDLE LinkHandle, ACCESS_MASK DesiredAccess,
                                         POBJECT_ATTRIBUTES ObjectAttributes) {
-    DIRQL_CALLED(ZwOpenSymbolicLinkObject);
+    DIRQL_DOOR(ZwOpenSymbolicLinkObject);
     const ke::KernelModeCaller caller;
     return NtOpenSymbolicLinkObject(LinkHandle, DesiredAccess, ObjectAttributes);
 }
 
 NTSTATUS NTAPI ZwQuerySymbolicLinkObject(HANDLE LinkHandle, PUNICODE_STRING LinkTarget, PULONG ReturnedLength) {
-    DIRQL_CALLED(ZwQuerySymbolicLinkObject);
+    DIRQL_DOOR(ZwQuerySymbolicLinkObject);
     const ke::KernelModeCaller caller;
     return NtQuerySymbolicLinkObject(LinkHandle, LinkTarget, ReturnedLength);
 }

@@ -156,7 +156,7 @@ NTSTATUS NTAPI NtQueryDirectoryObject(HANDLE DirectoryHandle, PVOID Buffer, ULON
 
 NTSTATUS NTAPI ZwQueryDirectoryObject(HANDLE DirectoryHandle, PVOID Buffer, ULONG Length, BOOLEAN ReturnSingleEntry,
                                       BOOLEAN RestartScan, PULONG Context, PULONG ReturnLength) {
-    DIRQL_CALLED(ZwQueryDirectoryObject);
+    DIRQL_DOOR(ZwQueryDirectoryObject);
     const ke::KernelModeCaller caller;
     return NtQueryDirectoryObject(DirectoryHandle, Buffer, Length, ReturnSingleEntry, RestartScan, Context,
                                   ReturnLength);

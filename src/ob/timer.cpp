@@ -71,7 +71,7 @@ NTSTATUS NTAPI NtCreateTimer(PHANDLE TimerHandle, ACCESS_MASK DesiredAccess, POB
 
 NTSTATUS NTAPI ZwCreateTimer(PHANDLE TimerHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                              TIMER_TYPE TimerType) {
-    DIRQL_CALLED(ZwCreateTimer);
+    DIRQL_DOOR(ZwCreateTimer);
     const ke::KernelModeCaller caller;
     return NtCreateTimer(TimerHandle, DesiredAccess, ObjectAttributes, TimerType);
 }
@@ -84,7 +84,7 @@ NTSTATUS NTAPI NtOpenTimer(PHANDLE TimerHandle, ACCESS_MASK DesiredAccess, POBJE
 }
 
 NTSTATUS NTAPI ZwOpenTimer(PHANDLE TimerHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes) {
-    DIRQL_CALLED(ZwOpenTimer);
+    DIRQL_DOOR(ZwOpenTimer);
     const ke::KernelModeCaller caller;
     return NtOpenTimer(TimerHandle, DesiredAccess, ObjectAttributes);
 }
@@ -101,7 +101,7 @@ NTSTATUS NTAPI NtSetTimer(HANDLE TimerHandle, PLARGE_INTEGER DueTime, PTIMER_APC
 
 NTSTATUS NTAPI ZwSetTimer(HANDLE TimerHandle, PLARGE_INTEGER DueTime, PTIMER_APC_ROUTINE TimerApcRoutine,
                           PVOID TimerContext, BOOLEAN ResumeTimer, LONG Period, PBOOLEAN PreviousState) {
-    DIRQL_CALLED(ZwSetTimer);
+    DIRQL_DOOR(ZwSetTimer);
     const ke::KernelModeCaller caller;
     return NtSetTimer(TimerHandle, DueTime, TimerApcRoutine, TimerContext, ResumeTimer, Period, PreviousState);
 }
@@ -114,7 +114,7 @@ NTSTATUS NTAPI NtCancelTimer(HANDLE TimerHandle, PBOOLEAN CurrentState) {
 }
 
 NTSTATUS NTAPI ZwCancelTimer(HANDLE TimerHandle, PBOOLEAN CurrentState) {
-    DIRQL_CALLED(ZwCancelTimer);
+    DIRQL_DOOR(ZwCancelTimer);
     const ke::KernelModeCaller caller;
     return NtCancelTimer(TimerHandle, CurrentState);
 }

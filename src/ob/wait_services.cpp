@@ -118,14 +118,14 @@ NTSTATUS NTAPI NtWaitForMultipleObjects(ULONG HandleCount, PHANDLE Handles, WAIT
 }
 
 NTSTATUS NTAPI ZwWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout) {
-    DIRQL_CALLED(ZwWaitForSingleObject);
+    DIRQL_DOOR(ZwWaitForSingleObject);
     const ke::KernelModeCaller caller;
     return NtWaitForSingleObject(Handle, Alertable, Timeout);
 }
 
 NTSTATUS NTAPI ZwWaitForMultipleObjects(ULONG HandleCount, PHANDLE Handles, WAIT_TYPE WaitType, BOOLEAN Alertable,
                                         PLARGE_INTEGER Timeout) {
-    DIRQL_CALLED(ZwWaitForMultipleObjects);
+    DIRQL_DOOR(ZwWaitForMultipleObjects);
     const ke::KernelModeCaller caller;
     return NtWaitForMultipleObjects(HandleCount, Handles, WaitType, Alertable, Timeout);
 }

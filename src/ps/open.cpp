@@ -77,7 +77,7 @@ NTSTATUS NTAPI NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, P
 
 NTSTATUS NTAPI ZwOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                              PCLIENT_ID ClientId) {
-    DIRQL_CALLED(ZwOpenProcess);
+    DIRQL_DOOR(ZwOpenProcess);
     const ke::KernelModeCaller caller;
     return NtOpenProcess(ProcessHandle, DesiredAccess, ObjectAttributes, ClientId);
 }
@@ -93,7 +93,7 @@ NTSTATUS NTAPI NtOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POB
 
 NTSTATUS NTAPI ZwOpenThread(PHANDLE ThreadHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                             PCLIENT_ID ClientId) {
-    DIRQL_CALLED(ZwOpenThread);
+    DIRQL_DOOR(ZwOpenThread);
     const ke::KernelModeCaller caller;
     return NtOpenThread(ThreadHandle, DesiredAccess, ObjectAttributes, ClientId);
 }

@@ -69,7 +69,7 @@ NTSTATUS NTAPI NtTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus) {
 }
 
 NTSTATUS NTAPI ZwTerminateProcess(HANDLE ProcessHandle, NTSTATUS ExitStatus) {
-    DIRQL_CALLED(ZwTerminateProcess);
+    DIRQL_DOOR(ZwTerminateProcess);
     const ke::KernelModeCaller caller;
     return NtTerminateProcess(ProcessHandle, ExitStatus);
 }
