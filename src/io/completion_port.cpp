@@ -8,6 +8,7 @@
 #include "ke/system_service.hpp"
 #include "ke/user_memory.hpp"
 #include "ke/wait.hpp"
+#include "ob/answer.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
 #include "ob/service_result.hpp"
@@ -88,15 +89,12 @@ private:
 };
 
 NTSTATUS query_port(HANDLE handle, ULONG information_class, PVOID information, ULONG length, PULONG returned) noexcept {
-    const KPROCESSOR_MODE mode = ke::previous_mode();
     if (information_class != 0) return STATUS_INVALID_INFO_CLASS;
     if (length != sizeof(LONG)) return STATUS_INFO_LENGTH_MISMATCH;
     const PortReference port(handle, IO_COMPLETION_QUERY_STATE);
     if (!NT_SUCCESS(port.status())) return port.status();
-    const LONG depth = queue_of(port.port()).Header.SignalState;
-    const ULONG size = sizeof depth;
-    const NTSTATUS status = ke::copy_out(static_cast<PLONG>(information), depth, mode);
-    return NT_SUCCESS(status) ? ke::copy_out_if_wanted(returned, size, mode) : status;
+    return ob::Answer{information, length, returned, ke::previous_mode()}.give(
+        queue_of(port.port()).Header.SignalState);
 }
 
 NTSTATUS set_port(HANDLE handle, const Packet& packet) noexcept {

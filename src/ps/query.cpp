@@ -1,10 +1,11 @@
 // What is known of a process or thread by handle.
 #include "ke/exports/ps.hpp"
 #include "ke/irql.hpp"
+#include "ke/processor_group.hpp"
 #include "ke/scheduler.hpp"
 #include "ke/system_service.hpp"
-#include "ke/user_memory.hpp"
 #include "ke/wait.hpp"
+#include "ob/answer.hpp"
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
@@ -33,45 +34,10 @@ struct ThreadBasic {
 };
 static_assert(sizeof(ThreadBasic) == 0x30);
 
-// Where the answer goes.
-struct Answer {
-    PVOID to;
-    ULONG length;
-    PULONG needed;
-    KPROCESSOR_MODE mode;
-
-    // Of exactly its size.
-    template <class T> [[nodiscard]] NTSTATUS give(const T& value) const noexcept {
-        if (length != sizeof value) return STATUS_INFO_LENGTH_MISMATCH;
-        const NTSTATUS status = ke::copy_out(static_cast<T*>(to), value, mode);
-        return NT_SUCCESS(status) ? ke::copy_out_if_wanted(needed, ULONG{sizeof value}, mode) : status;
-    }
-
-    // A string behind its UNICODE_STRING.
-    [[nodiscard]] NTSTATUS give(const UNICODE_STRING& text) const noexcept {
-        const ULONG size = sizeof text + text.Length + sizeof(WCHAR);
-        NTSTATUS status = ke::copy_out_if_wanted(needed, size, mode);
-        if (!NT_SUCCESS(status)) return status;
-        if (length < size) return STATUS_INFO_LENGTH_MISMATCH;
-        auto* characters = static_cast<WCHAR*>(static_cast<void*>(static_cast<UNICODE_STRING*>(to) + 1));
-        const UNICODE_STRING placed{text.Length, static_cast<USHORT>(text.Length + sizeof(WCHAR)), characters};
-        status = ke::copy_out(static_cast<UNICODE_STRING*>(to), placed, mode);
-        if (NT_SUCCESS(status) && text.Length != 0)
-            status = ke::copy_bytes_out(characters, text.Buffer, text.Length, mode);
-        constexpr WCHAR end = 0;
-        return NT_SUCCESS(status) ? ke::copy_out(characters + text.Length / sizeof(WCHAR), end, mode) : status;
-    }
-};
-
-KAFFINITY all_processors() noexcept {
-    const unsigned count = ke::current_machine().processor_count;
-    return count == ke::max_processors ? ~KAFFINITY{0} : (KAFFINITY{1} << count) - 1;
-}
-
 PROCESS_BASIC_INFORMATION basic(const ProcessObject& object) noexcept {
     PROCESS_BASIC_INFORMATION information{};
     information.ExitStatus = object.exit_status;
-    information.AffinityMask = all_processors();
+    information.AffinityMask = ke::all_processors();
     information.BasePriority = 8;
     information.UniqueProcessId = object.process.id;
     information.InheritedFromUniqueProcessId = object.parent_id;
@@ -86,7 +52,7 @@ KERNEL_USER_TIMES times(LARGE_INTEGER created, LARGE_INTEGER ended) noexcept {
     return information;
 }
 
-NTSTATUS answer_process(ProcessObject& object, int which, const Answer& answer) noexcept {
+NTSTATUS answer_process(ProcessObject& object, int which, const ob::Answer& answer) noexcept {
     switch (which) {
     case ProcessBasicInformation: return answer.give(basic(object));
     case process_times: return answer.give(times(object.create_time, object.exit_time));
@@ -96,19 +62,21 @@ NTSTATUS answer_process(ProcessObject& object, int which, const Answer& answer) 
         const ob::HandleTable* table = ob::table_of(object.process);
         return answer.give(ULONG{table == nullptr ? 0 : table->count});
     }
-    case process_session: return answer.give(ULONG{0});
-    case ProcessImageFileName: return answer.give(object.image_name);
+    case process_session: return answer.give(session_of(object.process));
+    case ProcessImageFileName:
+        return answer.give_named(OBJECT_NAME_INFORMATION{}, &OBJECT_NAME_INFORMATION::Name,
+                                 ob::view(object.image_name));
     case ProcessBreakOnTermination: return answer.give(ULONG{0});
     default: return STATUS_INVALID_INFO_CLASS;
     }
 }
 
-NTSTATUS answer_thread(ThreadObject& object, int which, const Answer& answer) noexcept {
+NTSTATUS answer_thread(ThreadObject& object, int which, const ob::Answer& answer) noexcept {
     const ke::Thread& thread = object.thread;
     switch (which) {
     case ThreadBasicInformation:
         return answer.give(ThreadBasic{thread.exit_status, nullptr, client_id_of(thread),
-                                       thread.affinity & all_processors(), thread.priority, thread.base_priority});
+                                       thread.affinity & ke::all_processors(), thread.priority, thread.base_priority});
     case ThreadTimes: return answer.give(times(object.create_time, object.exit_time));
     case thread_is_terminated: return answer.give(ULONG{thread.state == ke::ThreadState::terminated});
     default: return STATUS_INVALID_INFO_CLASS;
@@ -117,8 +85,8 @@ NTSTATUS answer_thread(ThreadObject& object, int which, const Answer& answer) no
 
 // Either right will do: whoever may know all may know a little.
 template <class Object>
-NTSTATUS query(HANDLE handle, ACCESS_MASK access, const ob::ObjectType& type, int which, const Answer& answer,
-               NTSTATUS (*give)(Object&, int, const Answer&) noexcept) noexcept {
+NTSTATUS query(HANDLE handle, ACCESS_MASK access, const ob::ObjectType& type, int which, const ob::Answer& answer,
+               NTSTATUS (*give)(Object&, int, const ob::Answer&) noexcept) noexcept {
     void* body = nullptr;
     NTSTATUS status = ob::reference_by_handle(handle, access, &type, answer.mode, &body);
     if (!NT_SUCCESS(status)) return status;
@@ -170,7 +138,7 @@ NTSTATUS NTAPI NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS 
                                          PULONG ReturnLength) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtQueryInformationProcess);
-        const ps::Answer answer{ProcessInformation, ProcessInformationLength, ReturnLength, ke::previous_mode()};
+        const ob::Answer answer{ProcessInformation, ProcessInformationLength, ReturnLength, ke::previous_mode()};
         return ps::query<ps::ProcessObject>(ProcessHandle, ps::query_limited_process, ps::process_type,
                                             static_cast<int>(ProcessInformationClass), answer, ps::answer_process);
     });
@@ -179,7 +147,7 @@ NTSTATUS NTAPI NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS 
 NTSTATUS NTAPI ZwQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS ProcessInformationClass,
                                          PVOID ProcessInformation, ULONG ProcessInformationLength,
                                          PULONG ReturnLength) {
-    DIRQL_CALLED(ZwQueryInformationProcess);
+    DIRQL_DOOR(ZwQueryInformationProcess);
     const ke::KernelModeCaller caller;
     return NtQueryInformationProcess(ProcessHandle, ProcessInformationClass, ProcessInformation,
                                      ProcessInformationLength, ReturnLength);
@@ -189,7 +157,7 @@ NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Thr
                                         PVOID ThreadInformation, ULONG ThreadInformationLength, PULONG ReturnLength) {
     return ke::system_service([&] {
         DIRQL_DOOR(NtQueryInformationThread);
-        const ps::Answer answer{ThreadInformation, ThreadInformationLength, ReturnLength, ke::previous_mode()};
+        const ob::Answer answer{ThreadInformation, ThreadInformationLength, ReturnLength, ke::previous_mode()};
         return ps::query<ps::ThreadObject>(ThreadHandle, ps::query_limited_thread, ps::thread_type,
                                            static_cast<int>(ThreadInformationClass), answer, ps::answer_thread);
     });
@@ -197,7 +165,7 @@ NTSTATUS NTAPI NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Thr
 
 NTSTATUS NTAPI ZwQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS ThreadInformationClass,
                                         PVOID ThreadInformation, ULONG ThreadInformationLength, PULONG ReturnLength) {
-    DIRQL_CALLED(ZwQueryInformationThread);
+    DIRQL_DOOR(ZwQueryInformationThread);
     const ke::KernelModeCaller caller;
     return NtQueryInformationThread(ThreadHandle, ThreadInformationClass, ThreadInformation, ThreadInformationLength,
                                     ReturnLength);
@@ -214,7 +182,7 @@ NTSTATUS NTAPI NtSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS Threa
 
 NTSTATUS NTAPI ZwSetInformationThread(HANDLE ThreadHandle, THREADINFOCLASS ThreadInformationClass,
                                       PVOID ThreadInformation, ULONG ThreadInformationLength) {
-    DIRQL_CALLED(ZwSetInformationThread);
+    DIRQL_DOOR(ZwSetInformationThread);
     const ke::KernelModeCaller caller;
     return NtSetInformationThread(ThreadHandle, ThreadInformationClass, ThreadInformation, ThreadInformationLength);
 }

@@ -3,6 +3,7 @@
 #include "ke/exports/se.hpp"
 #include "ke/system_service.hpp"
 #include "ke/user_memory.hpp"
+#include "ob/answer.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
 #include "ob/security.hpp"
@@ -50,18 +51,12 @@ NTSTATUS query_by_handle(HANDLE handle, SECURITY_INFORMATION which, PSECURITY_DE
     void* object = nullptr;
     status = ob::reference_by_handle(handle, rights_to_query(which), nullptr, mode, &object);
     if (!NT_SUCCESS(status)) return status;
-    ULONG size = std::min(length, longest);
-    void* buffer = ex::allocate_pool(PagedPool, std::max<ULONG>(size, 1), tag, ex::Fill::zero);
-    status = STATUS_INSUFFICIENT_RESOURCES;
-    if (buffer != nullptr) {
+    const ULONG room = std::min(length, longest);
+    status = ob::Answer{to, length, needed, mode}.give_from_pool(room, [&](void* buffer, ULONG& size) {
+        size = room;
         ob::SecurityRequest request{object, QuerySecurityDescriptor, which, buffer, &size};
-        status = ask(request);
-        if (NT_SUCCESS(status)) status = ke::copy_bytes_out(to, buffer, size, mode);
-        if (NT_SUCCESS(status) || status == STATUS_BUFFER_TOO_SMALL) {
-            if (!NT_SUCCESS(ke::copy_out(needed, size, mode))) status = STATUS_ACCESS_VIOLATION;
-        }
-        ex::free_pool(buffer, tag);
-    }
+        return ask(request);
+    });
     ob::dereference(object);
     return status;
 }

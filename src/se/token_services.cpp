@@ -2,6 +2,7 @@
 #include "ex/pool.hpp"
 #include "ke/exports/se.hpp"
 #include "ke/system_service.hpp"
+#include "ob/answer.hpp"
 #include "ob/capture.hpp"
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
@@ -93,17 +94,13 @@ NTSTATUS query_information(HANDLE handle, TOKEN_INFORMATION_CLASS which, PVOID t
     std::size_t needed = 0;
     status = query_token(token, which, nullptr, nullptr, 0, &needed);
     if (NT_SUCCESS(status) || status == STATUS_BUFFER_TOO_SMALL) {
-        status = STATUS_BUFFER_TOO_SMALL;
-        void* buffer = nullptr;
-        if (needed <= length) {
-            buffer = ex::allocate_pool(PagedPool, needed, tag, ex::Fill::zero);
-            status = buffer == nullptr ? STATUS_INSUFFICIENT_RESOURCES
-                                       : query_token(token, which, buffer, to, needed, &needed);
-            if (NT_SUCCESS(status)) status = ke::copy_bytes_out(to, buffer, needed, mode);
-        }
-        if (buffer != nullptr) ex::free_pool(buffer, tag);
-        const NTSTATUS written = ke::copy_out(needed_length, static_cast<ULONG>(needed), mode);
-        if (!NT_SUCCESS(written)) status = written;
+        const ob::Answer answer{to, length, needed_length, mode};
+        const ULONG room = std::min(length, static_cast<ULONG>(needed));
+        status = answer.give_from_pool(room, [&](void* buffer, ULONG& size) {
+            const NTSTATUS made = query_token(token, which, buffer, to, room, &needed);
+            size = static_cast<ULONG>(needed);
+            return made;
+        });
     }
     ob::dereference(body);
     return status;

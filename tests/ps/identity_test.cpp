@@ -94,6 +94,38 @@ TEST_CASE_METHOD(IdentityFixture, "a process is opened by its identifier, with t
     CHECK(stop.kind == ke::StopKind::none);
 }
 
+TEST_CASE_METHOD(IdentityFixture, "those that log on are in session 1, the system in session 0, whoever is asked") {
+    const auto stop = run([&] {
+        const auto session = static_cast<PROCESSINFOCLASS>(24); // ProcessSessionInformation
+        const se::Account accounts[] = {se::Account::system, se::Account::administrator, se::Account::user};
+        for (const se::Account& account : accounts) {
+            ke::Process* process = make({.name = "App", .account = &account});
+            REQUIRE(process != nullptr);
+            const ULONG expected = account == se::Account::system ? 0 : 1;
+            PEPROCESS body = ps::as_eprocess(process);
+            CHECK(PsGetProcessSessionId(body) == expected);
+            HANDLE handle = nullptr;
+            REQUIRE(open_process(id_of(*process), PROCESS_ALL_ACCESS, &handle) == STATUS_SUCCESS);
+            ULONG told = 7, needed = 0;
+            CHECK(ZwQueryInformationProcess(handle, session, &told, sizeof told, &needed) == STATUS_SUCCESS);
+            CHECK(told == expected);
+            CHECK(needed == sizeof told);
+            PACCESS_TOKEN token = PsReferencePrimaryToken(body);
+            CHECK(SeQuerySessionIdToken(token, &told) == STATUS_SUCCESS);
+            CHECK(told == expected);
+            PsDereferencePrimaryToken(token);
+            KeAttachProcess(reinterpret_cast<PRKPROCESS>(body));
+            CHECK(PsGetCurrentProcessSessionId() == expected);
+            KeDetachProcess();
+            ZwClose(handle);
+            ob::dereference(process);
+        }
+        CHECK(PsGetCurrentProcessSessionId() == 0);
+        CHECK(PsGetProcessSessionId(PsInitialSystemProcess) == 0);
+    });
+    CHECK(stop.kind == ke::StopKind::none);
+}
+
 TEST_CASE_METHOD(IdentityFixture, "what a process and a thread are asked") {
     const auto stop = run([&] {
         ke::Process* process = make({.name = "app.exe", .image_name = u"\\??\\C:\\app.exe"});
