@@ -14,10 +14,23 @@
 namespace dirql::io {
 namespace {
 
-PIRP build(PDEVICE_OBJECT top, PFILE_OBJECT file, UCHAR major) noexcept {
-    PIRP irp = allocate_irp(top->StackSize);
-    // Closing must not fail: NT waits for memory here as well; a machine without any cannot go on.
+constexpr LONGLONG a_moment = -500'000; // 50 ms, in units of 100 ns
+constexpr int most_moments = 200;
+
+// Closing does not fail for want of memory: as on NT it waits for some. Where none comes in ten seconds nothing can go on.
+PIRP allocate_in_time(CCHAR stack_size) noexcept {
+    PIRP irp = allocate_irp(stack_size);
+    for (int i = 0; irp == nullptr && i < most_moments; ++i) {
+        LARGE_INTEGER interval{.QuadPart = a_moment};
+        KeDelayExecutionThread(KernelMode, FALSE, &interval);
+        irp = allocate_irp(stack_size);
+    }
     if (irp == nullptr) ke::bug_check(NO_PAGES_AVAILABLE);
+    return irp;
+}
+
+PIRP build(PDEVICE_OBJECT top, PFILE_OBJECT file, UCHAR major) noexcept {
+    PIRP irp = allocate_in_time(top->StackSize);
     irp->Flags = IRP_CLOSE_OPERATION | IRP_SYNCHRONOUS_API;
     irp->RequestorMode = KernelMode;
     irp->Tail.Overlay.OriginalFileObject = file;

@@ -37,6 +37,7 @@ struct Stack {
 }
 
 bool make_stack(Machine& machine, std::size_t size, Stack& stack) noexcept {
+    if (machine.choice.allocation_fails()) return false;
     const std::size_t pages = pages_for(size) + 1;
     std::byte* memory = machine.slot->allocate_pages(pages);
     if (memory == nullptr) return false;

@@ -40,6 +40,7 @@ ImageSection* section_at(const void* address) noexcept {
     const std::uintptr_t base = base_of(address);
     ImageSection* section = find([&](const ImageSection& s) { return s.base == base; });
     if (section != nullptr) return section;
+    const ke::Choice::NoFailures known_since_load(ke::current_machine().choice); // there is no failure to return
     section = static_cast<ImageSection*>(
         ex::allocate_pool(NonPagedPoolNx, sizeof(ImageSection), section_tag, ex::Fill::zero));
     if (section == nullptr) ke::bug_check(MEMORY_MANAGEMENT, 0x1234, ke::parameter(address), 0, 0);

@@ -3,6 +3,7 @@
 #include "catch.hpp"
 #include "ex/pool.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace dirql::test {
@@ -71,15 +72,20 @@ Run run(const FreshMachine& fresh_machine, const LowMemoryBody& body, unsigned f
 
 } // namespace
 
-bool LowMemory::got(const void* pointer) const {
+bool LowMemory::got(const void* pointer, int line) const {
+    INFO("asked in line " << line);
     if (!failing_) CHECK(pointer != nullptr);
     return pointer != nullptr;
 }
 
-bool LowMemory::ok(NTSTATUS status, NTSTATUS documented) const {
+bool LowMemory::ok(NTSTATUS status, NTSTATUS documented, int line) const { return ok(status, {documented}, line); }
+
+bool LowMemory::ok(NTSTATUS status, std::initializer_list<NTSTATUS> documented, int line) const {
     if (!failing_ || !NT_SUCCESS(status)) {
-        INFO("status 0x" << std::hex << static_cast<unsigned long>(static_cast<ULONG>(status)));
-        CHECK((NT_SUCCESS(status) || (failing_ && status == documented)));
+        INFO("asked in line " << line << ", status 0x" << std::hex
+                              << static_cast<unsigned long>(static_cast<ULONG>(status)));
+        const bool told = failing_ && std::find(documented.begin(), documented.end(), status) != documented.end();
+        CHECK((NT_SUCCESS(status) || told));
     }
     return NT_SUCCESS(status);
 }

@@ -24,9 +24,12 @@ public:
     explicit LowMemory(bool failing) noexcept : failing_(failing) {}
 
     // The result of a call that takes memory: a null pointer is for when memory is short.
-    [[nodiscard]] bool got(const void* pointer) const;
+    [[nodiscard]] bool got(const void* pointer, int line = __builtin_LINE()) const;
     // Likewise a status: success, or when memory is short the documented failure.
-    [[nodiscard]] bool ok(NTSTATUS status, NTSTATUS documented = STATUS_INSUFFICIENT_RESOURCES) const;
+    [[nodiscard]] bool ok(NTSTATUS status, NTSTATUS documented = STATUS_INSUFFICIENT_RESOURCES,
+                          int line = __builtin_LINE()) const;
+    [[nodiscard]] bool ok(NTSTATUS status, std::initializer_list<NTSTATUS> documented,
+                          int line = __builtin_LINE()) const;
 
 private:
     bool failing_;
