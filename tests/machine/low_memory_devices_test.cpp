@@ -2,6 +2,7 @@
 #include "low_memory_machine.hpp"
 
 #include "catch.hpp"
+#include "io/reinitialize.hpp"
 #include "io/services.hpp"
 #include "ke/system_service.hpp"
 
@@ -56,6 +57,19 @@ TEST_CASE("what is to be called later, each allocation failing once", "[low]") {
         IoDeleteDevice(device);
     });
     CHECK(made >= 8);
+}
+
+TEST_CASE("routines for when a driver is up, each allocation failing once", "[low]") {
+    const unsigned made = for_each_failing_allocation(in_kernel(), [](const LowMemory& memory) {
+        static unsigned calls;
+        calls = 0;
+        IoRegisterDriverReinitialization(
+            low_driver(), [](PDRIVER_OBJECT, PVOID, ULONG) { ++calls; }, nullptr);
+        io::call_reinitialize_routines(io::ReinitializeRound::driver);
+        (void)memory.got(calls == 0 ? nullptr : &calls);
+        CHECK(calls <= 1);
+    });
+    CHECK(made == 1);
 }
 
 // What could not be recorded may be released without a record.

@@ -98,3 +98,11 @@ TEST_CASE("files of an application, each allocation failing once", "[low]") {
     });
     CHECK(made >= 3);
 }
+
+TEST_CASE("names that stand for others, each allocation failing once", "[low]") {
+    const unsigned made = for_each_failing_allocation(in_kernel(), [](const LowMemory& memory) {
+        HANDLE file = open_low(memory, OBJ_KERNEL_HANDLE, u"\\Device\\Low\\again");
+        if (file != nullptr) ZwClose(file);
+    });
+    CHECK(made >= 6);
+}

@@ -21,6 +21,20 @@ NTSTATUS finish(PIRP irp, NTSTATUS status, ULONG_PTR information) {
 NTSTATUS NTAPI succeed(PDEVICE_OBJECT, PIRP irp) { return finish(irp, STATUS_SUCCESS, 0); }
 NTSTATUS NTAPI refuse(PDEVICE_OBJECT, PIRP irp) { return finish(irp, STATUS_INVALID_DEVICE_REQUEST, 0); }
 
+// The name \again stands for the device.
+NTSTATUS NTAPI open(PDEVICE_OBJECT, PIRP irp) {
+    UNICODE_STRING& name = IoGetCurrentIrpStackLocation(irp)->FileObject->FileName;
+    const UNICODE_STRING again = unicode(u"\\again");
+    if (!RtlEqualUnicodeString(&name, &again, TRUE)) return finish(irp, STATUS_SUCCESS, 0);
+    const UNICODE_STRING meant = unicode(u"\\Device\\Low");
+    auto* buffer = static_cast<PWCH>(ExAllocatePool2(POOL_FLAG_PAGED, meant.Length, low_tag));
+    if (buffer == nullptr) return finish(irp, STATUS_INSUFFICIENT_RESOURCES, 0);
+    ExFreePool(name.Buffer);
+    name = {0, meant.Length, buffer};
+    RtlCopyUnicodeString(&name, &meant);
+    return finish(irp, STATUS_REPARSE, IO_REPARSE);
+}
+
 // The requester waits.
 NTSTATUS NTAPI succeed_later(PDEVICE_OBJECT, PIRP irp) {
     IoMarkIrpPending(irp);
@@ -31,6 +45,7 @@ NTSTATUS NTAPI succeed_later(PDEVICE_OBJECT, PIRP irp) {
 NTSTATUS NTAPI driver_entry(PDRIVER_OBJECT driver, PUNICODE_STRING) {
     the_driver = driver;
     for (PDRIVER_DISPATCH& routine : driver->MajorFunction) routine = succeed;
+    driver->MajorFunction[IRP_MJ_CREATE] = open;
     driver->MajorFunction[IRP_MJ_READ] = driver->MajorFunction[IRP_MJ_WRITE] =
         driver->MajorFunction[IRP_MJ_DEVICE_CONTROL] = driver->MajorFunction[IRP_MJ_FILE_SYSTEM_CONTROL] =
             succeed_later;

@@ -40,6 +40,9 @@ void map_pages(const LowMemory& memory, PMDL mdl) {
         (void)memory.ok(MmProtectMdlSystemAddress(mdl, PAGE_READONLY));
         MmUnmapLockedPages(view, mdl);
     }
+    view = MmMapLockedPagesSpecifyCache(mdl, KernelMode, MmCached, nullptr, FALSE, // no longer the pages' own address
+                                        NormalPagePriority | MdlMappingNoWrite);
+    if (memory.got(view)) MmUnmapLockedPages(view, mdl);
     void* reserved = MmAllocateMappingAddress(8 * PAGE_SIZE, low_tag);
     if (!memory.got(reserved)) return;
     view = MmMapLockedPagesWithReservedMapping(reserved, low_tag, mdl, MmCached);
