@@ -38,6 +38,7 @@ bool initialize(ke::Machine& machine) noexcept {
     if (state == nullptr) return false;
     machine.layers[static_cast<unsigned>(ke::Layer::ex)] = state;
     initialize_pool(state->pool, *machine.slot);
+    machine.hooks.give_back_pages = [](ke::Machine& owner) { return give_back_pages(state_of(owner).pool); };
     InitializeListHead(&state->lookaside_lists);
     InitializeListHead(&state->resources);
     initialize_work_queues(state->work);

@@ -44,6 +44,8 @@ inline constexpr std::uint64_t freed_big = 1;
 
 void initialize_pool(Pool& pool, ke::Slot& slot) noexcept;
 [[nodiscard]] Pool& current_pool() noexcept;
+// Gives pages without allocated blocks back. True when there were any.
+bool give_back_pages(Pool& pool) noexcept;
 
 // From now on allocations may fail, as the choice door decides: see Choice::fail_allocation. Or no longer.
 void allow_allocation_failures(ke::Machine& machine, bool allow) noexcept;

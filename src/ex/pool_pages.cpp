@@ -66,7 +66,13 @@ bool free_empty_pages(Pool& pool, unsigned kind) noexcept {
     return any;
 }
 
-// Gives pages without allocated blocks back. True when there were any.
+bool is_pool_page(PoolPage* page) noexcept {
+    std::uint64_t mark = 0; // guard pages cannot be read
+    return ke::copy_guarded(&mark, &page->mark, sizeof mark) && mark == page_mark(page);
+}
+
+} // namespace
+
 bool give_back_pages(Pool& pool) noexcept {
     const ke::PageableLook look; // memory may run short at DISPATCH_LEVEL
     bool any = false;
@@ -77,13 +83,6 @@ bool give_back_pages(Pool& pool) noexcept {
     }
     return any;
 }
-
-bool is_pool_page(PoolPage* page) noexcept {
-    std::uint64_t mark = 0; // guard pages cannot be read
-    return ke::copy_guarded(&mark, &page->mark, sizeof mark) && mark == page_mark(page);
-}
-
-} // namespace
 
 namespace detail {
 

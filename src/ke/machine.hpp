@@ -105,6 +105,9 @@ struct Machine {
         void* (*system_routine)(std::string_view name);
         // A page of the user half was touched that allows it not; below DISPATCH_LEVEL.
         UserFault (*user_fault)(Machine&, void* address, bool write);
+        // Pages that are kept for blocks of pool and hold none are free again; false: there were none. Any IRQL that memory may be
+        // taken at.
+        bool (*give_back_pages)(Machine& machine);
     } hooks;
     Thread* to_reap; // ended, left by the flow that was it
 

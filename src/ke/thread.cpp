@@ -74,6 +74,8 @@ bool make_kernel_stack(Machine& machine, std::byte*& low, std::byte*& top) noexc
     if (machine.choice.allocation_fails()) return false;
     const std::size_t pages = kernel_stack_pages(machine);
     std::byte* memory = machine.slot->allocate_pages(pages);
+    if (memory == nullptr && machine.hooks.give_back_pages != nullptr && machine.hooks.give_back_pages(machine))
+        memory = machine.slot->allocate_pages(pages);
     if (memory == nullptr) return false;
     machine.slot->protect(memory, 1, PROT_NONE); // the guard page
     low = memory + page_size;

@@ -128,6 +128,7 @@ NTSTATUS make_handle(ke::Process& process, void* body, ACCESS_MASK granted, ULON
     HandleTable* table = table_of(process);
     if (table == nullptr || table->closed) return STATUS_PROCESS_IS_TERMINATING;
     ObjectHeader& header = header_of(body);
+    if (header.type->implied != nullptr) granted = header.type->implied(granted);
     const std::int64_t handles = header.handle_count;
     NTSTATUS status = add_handle(header, process, granted, attributes, reason);
     std::uint32_t index = 0;

@@ -122,6 +122,10 @@ struct _OBJECT_TYPE {
     NTSTATUS (*parse)(dirql::ob::ParseRequest&, void** result) noexcept = nullptr;
     // Objects of this type have a descriptor though they have no name.
     bool security_required = false;
+    // Not 0: they have a mandatory label of their creator's level, with this policy.
+    ACCESS_MASK label_policy = 0;
+    // The rights that a handle gets with these.
+    ACCESS_MASK (*implied)(ACCESS_MASK granted) noexcept = nullptr;
     // For types that keep descriptors elsewhere than in the header: the one that an open is checked against, or null.
     PSECURITY_DESCRIPTOR (*descriptor)(void* object) noexcept = nullptr;
     NTSTATUS (*security)(dirql::ob::SecurityRequest&) noexcept = nullptr;

@@ -1,10 +1,13 @@
 // Handles to processes and threads, by identifier.
 #include "ke/exports/ps.hpp"
 #include "ke/system_service.hpp"
+#include "ob/object.hpp"
+#include "ob/security.hpp"
 #include "ob/service_result.hpp"
 #include "ps/lookup.hpp"
 #include "ps/ps.hpp"
 #include "ps/services.hpp"
+#include "se/access_check.hpp"
 
 namespace dirql::ps {
 namespace {
@@ -25,12 +28,23 @@ NTSTATUS capture(const OBJECT_ATTRIBUTES* attributes, const CLIENT_ID* id, KPROC
     return status;
 }
 
+// Who may debug may all, whatever descriptors and labels say.
+void grant_to_debuggers(const ob::ObjectType& type, KPROCESSOR_MODE mode, ACCESS_STATE& state) noexcept {
+    if (!se::check_privilege(SeExports->SeDebugPrivilege, mode)) return;
+    const ACCESS_MASK asked = state.RemainingDesiredAccess;
+    state.PreviouslyGrantedAccess |= (asked & MAXIMUM_ALLOWED) != 0 ? type.mapping.GenericAll : 0;
+    state.PreviouslyGrantedAccess |= asked & ~ACCESS_MASK{MAXIMUM_ALLOWED};
+    state.RemainingDesiredAccess = 0;
+}
+
 // The reference that is taken here ends with the call.
 NTSTATUS open(void* body, const ob::ObjectType& type, ULONG attributes, ACCESS_MASK access, KPROCESSOR_MODE mode,
               HANDLE& handle) noexcept {
     if (body == nullptr) return STATUS_INVALID_CID;
     ob::reference(body);
-    const NTSTATUS status = ob::open_by_pointer(body, attributes, nullptr, access, &type, mode, &handle);
+    ob::AccessState state(&type, access, {});
+    grant_to_debuggers(type, mode, state.get());
+    const NTSTATUS status = ob::open_by_pointer(body, attributes, &state.get(), 0, &type, mode, &handle);
     ob::dereference(body);
     return status;
 }

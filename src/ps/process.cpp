@@ -9,6 +9,7 @@
 #include "ob/inherit.hpp"
 #include "ob/object.hpp"
 #include "ob/pool_tags.hpp"
+#include "ps/security.hpp"
 #include "ps/state.hpp"
 #include "se/token.hpp"
 
@@ -39,6 +40,9 @@ constinit const ob::ObjectType process_type{
     .retained_access = SYNCHRONIZE | 0x1000, // PROCESS_QUERY_LIMITED_INFORMATION
     .wait_offset = 0,
     .destroy = destroy_process,
+    .security_required = true,
+    .label_policy = label_policy,
+    .implied = implied_by_process,
 };
 
 namespace {
@@ -60,9 +64,9 @@ bool fill(ke::Machine& machine, ProcessObject& object, const ProcessStart& start
     object.exit_status = STATUS_PENDING;
     object.parent_id = parent.id;
     object.start_key = ++state_of(machine).start_keys;
-    return give_token(object.process, start) && copy_name(object.image_name, start.image_name) &&
-           copy_name(object.command_line, start.command_line) && ob::create_handle_table(object.process) &&
-           mm::create_arena(machine, object.process) &&
+    return give_token(object.process, start) && secure_process(object.process) &&
+           copy_name(object.image_name, start.image_name) && copy_name(object.command_line, start.command_line) &&
+           ob::create_handle_table(object.process) && mm::create_arena(machine, object.process) &&
            (!start.inherit_handles || ob::inherit_handles(parent, object.process));
 }
 

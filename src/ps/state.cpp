@@ -6,6 +6,7 @@
 #include "ob/object.hpp"
 #include "ob/state.hpp"
 #include "ps/make_thread.hpp"
+#include "ps/security.hpp"
 #include "se/token.hpp"
 
 namespace dirql::ps {
@@ -39,7 +40,7 @@ bool make_system_process(ke::Machine& machine) noexcept {
     take_idle_threads_out(machine, process);
     machine.system_process = &process;
     ob::adopt_system_process(machine, process);
-    return true;
+    return secure_process(process);
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 #include "ob/object.hpp"
 #include "ob/pool_tags.hpp"
 #include "ps/make_thread.hpp"
+#include "ps/security.hpp"
 #include "ps/state.hpp"
 
 #include <utility>
@@ -51,6 +52,9 @@ constinit const ob::ObjectType thread_type{
     .retained_access = SYNCHRONIZE | 0x1800, // THREAD_QUERY_LIMITED_INFORMATION, THREAD_RESUME
     .wait_offset = 0,
     .destroy = destroy_thread,
+    .security_required = true,
+    .label_policy = label_policy,
+    .implied = implied_by_thread,
 };
 
 ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attributes,
@@ -60,7 +64,8 @@ ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attribute
     if (!NT_SUCCESS(ob::create_object(thread_type, attributes, KernelMode, sizeof(ThreadObject), &body)))
         return nullptr;
     auto& object = *static_cast<ThreadObject*>(body);
-    const bool made = (start.user_body == nullptr || make_user_stack(machine, *start.process, object.thread)) &&
+    const bool made = (attributes != nullptr || secure_thread(body, *start.process)) && // else with the handle
+                      (start.user_body == nullptr || make_user_stack(machine, *start.process, object.thread)) &&
                       ke::initialize_thread(machine, object.thread, start);
     if (made || object.thread.user_stack_low != nullptr) {
         object.thread.process = object.own_process = start.process;

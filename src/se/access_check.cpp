@@ -4,6 +4,7 @@
 #include "ke/exports/se.hpp"
 #include "rtl/acl.hpp"
 #include "rtl/sid.hpp"
+#include "se/system_list.hpp"
 
 #include <bit>
 
@@ -40,26 +41,17 @@ template <class Visit> void each_ace(const ACL* acl, Visit visit) noexcept {
     for (unsigned i = 0; i < acl->AceCount; ++i, ace = rtl::next_ace(ace)) visit(rtl::view_of(*ace));
 }
 
-ULONG level_of(PSID label) noexcept {
-    const SID& sid = rtl::sid_of(label);
-    const ULONG* levels = sid.SubAuthority;
-    return sid.SubAuthorityCount == 0 ? 0 : levels[sid.SubAuthorityCount - 1];
-}
-
 // What integrity forbids. An object without a label is one of medium level that those below may not write to.
 ACCESS_MASK forbidden_by_label(const rtl::DescriptorParts& object, const Token& token,
                                const GENERIC_MAPPING& mapping) noexcept {
     if ((token.policy & no_write_up) == 0) return 0;
     ULONG level = 0x2000;
     ACCESS_MASK policy = SYSTEM_MANDATORY_LABEL_NO_WRITE_UP;
-    bool found = false;
-    each_ace(object.sacl, [&](const rtl::AceView& ace) {
-        if (found || ace.header->AceType != SYSTEM_MANDATORY_LABEL_ACE_TYPE || ace.sid == nullptr) return;
-        if ((ace.header->AceFlags & INHERIT_ONLY_ACE) != 0) return;
-        found = true;
-        level = level_of(ace.sid);
-        policy = ace.mask;
-    });
+    if (const ACE_HEADER* ace = label_of(object.sacl)) {
+        const rtl::AceView view = rtl::view_of(*ace);
+        level = level_of(view.sid);
+        policy = view.mask;
+    }
     const SID_AND_ATTRIBUTES* label = token.label();
     if ((label == nullptr ? 0 : level_of(label->Sid)) >= level) return 0;
     ACCESS_MASK allowed = SYNCHRONIZE | MAXIMUM_ALLOWED;

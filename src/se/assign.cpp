@@ -5,6 +5,7 @@
 #include "rtl/memory.hpp"
 #include "rtl/sid.hpp"
 #include "se/descriptor.hpp"
+#include "se/system_list.hpp"
 
 #include <iterator>
 
@@ -12,6 +13,7 @@ namespace dirql::se {
 namespace {
 
 constexpr ULONG tag = ex::pool_tag("SeAc");
+constexpr SECURITY_INFORMATION system_parts = SACL_SECURITY_INFORMATION | LABEL_SECURITY_INFORMATION;
 
 // A list under construction: first it is measured, then it is made.
 class ListWriter {
@@ -198,6 +200,13 @@ NTSTATUS check_allowed(const AssignQuestion& question, const rtl::DescriptorPart
     return STATUS_SUCCESS;
 }
 
+NTSTATUS add_label(const AssignQuestion& question, PACL sacl, SystemList& result) noexcept {
+    const SID_AND_ATTRIBUTES* level = question.token->label();
+    if (question.label_policy == 0 || level == nullptr || label_of(sacl) != nullptr) return result.join(sacl, sacl);
+    LabelList label(question.label_policy, level->Sid);
+    return result.join_copied(sacl, label.get());
+}
+
 PSID first_of(PSID asked, PSID parent, bool from_parent, PSID own) noexcept {
     if (asked != nullptr) return asked;
     return from_parent && parent != nullptr ? parent : own;
@@ -228,15 +237,20 @@ NTSTATUS assign(const AssignQuestion& question, PSECURITY_DESCRIPTOR* result) no
     const Heirs heirs{made.owner, made.group, question.container, question.mapping};
     const ListPlan dacl = plan(dacl_kind, asked, asked.dacl, parent.dacl, token.default_dacl, heirs, question.flags);
     const ListPlan sacl = plan(sacl_kind, asked, asked.sacl, parent.sacl, nullptr, heirs, question.flags);
+    PACL built = nullptr;
+    SystemList labelled;
     status = build(dacl, heirs, &made.dacl);
-    if (NT_SUCCESS(status)) status = build(sacl, heirs, &made.sacl);
+    if (NT_SUCCESS(status)) status = build(sacl, heirs, &built);
+    if (NT_SUCCESS(status)) status = add_label(question, built, labelled);
     if (NT_SUCCESS(status)) {
+        made.sacl = labelled.get();
         made.control = static_cast<USHORT>(dacl.control | sacl.control);
+        if (made.sacl != nullptr) made.control |= SE_SACL_PRESENT;
         *result = make_descriptor(made, question.pool);
         if (*result == nullptr) status = STATUS_INSUFFICIENT_RESOURCES;
     }
     drop(made.dacl);
-    drop(made.sacl);
+    drop(built);
     return status;
 }
 
@@ -262,9 +276,15 @@ NTSTATUS change(const void* old, SECURITY_INFORMATION which, const void* changes
         take_control(SE_DACL_PRESENT | SE_DACL_DEFAULTED | SE_DACL_PROTECTED | SE_DACL_AUTO_INHERITED);
         parts.control |= SE_DACL_PRESENT;
     }
-    if ((which & (SACL_SECURITY_INFORMATION | LABEL_SECURITY_INFORMATION)) != 0) {
-        parts.sacl = from.sacl;
-        take_control(SE_SACL_PRESENT | SE_SACL_DEFAULTED | SE_SACL_PROTECTED | SE_SACL_AUTO_INHERITED);
+    SystemList system;
+    if ((which & system_parts) != 0) {
+        const bool audit = (which & SACL_SECURITY_INFORMATION) != 0;
+        const bool label = (which & LABEL_SECURITY_INFORMATION) != 0;
+        const NTSTATUS status = system.join(audit ? from.sacl : parts.sacl, label ? from.sacl : parts.sacl);
+        if (!NT_SUCCESS(status)) return status;
+        parts.sacl = system.get();
+        if (audit) take_control(SE_SACL_PRESENT | SE_SACL_DEFAULTED | SE_SACL_PROTECTED | SE_SACL_AUTO_INHERITED);
+        if (parts.sacl != nullptr) parts.control |= SE_SACL_PRESENT;
     }
     PSECURITY_DESCRIPTOR made = make_descriptor(parts, pool);
     if (made == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
@@ -289,10 +309,18 @@ NTSTATUS query(const void* descriptor, SECURITY_INFORMATION which, void* buffer,
         parts.control |= from.control & (SE_DACL_PRESENT | SE_DACL_DEFAULTED | SE_DACL_PROTECTED |
                                          SE_DACL_AUTO_INHERITED | SE_DACL_AUTO_INHERIT_REQ);
     }
-    if ((which & (SACL_SECURITY_INFORMATION | LABEL_SECURITY_INFORMATION)) != 0) {
-        parts.sacl = from.sacl;
-        parts.control |= from.control & (SE_SACL_PRESENT | SE_SACL_DEFAULTED | SE_SACL_PROTECTED |
-                                         SE_SACL_AUTO_INHERITED | SE_SACL_AUTO_INHERIT_REQ);
+    SystemList system;
+    if ((which & system_parts) != 0) {
+        const bool audit = (which & SACL_SECURITY_INFORMATION) != 0;
+        const bool label = (which & LABEL_SECURITY_INFORMATION) != 0;
+        const NTSTATUS status = system.join(audit ? from.sacl : nullptr, label ? from.sacl : nullptr);
+        if (!NT_SUCCESS(status)) return status;
+        parts.sacl = system.get();
+        if (audit) {
+            parts.control |= from.control & (SE_SACL_DEFAULTED | SE_SACL_PROTECTED | SE_SACL_AUTO_INHERITED |
+                                             SE_SACL_AUTO_INHERIT_REQ);
+        }
+        if (parts.sacl != nullptr || (audit && from.sacl == nullptr)) parts.control |= from.control & SE_SACL_PRESENT;
     }
     const auto needed = static_cast<ULONG>(rtl::relative_size(parts));
     const bool fits = *length >= needed;

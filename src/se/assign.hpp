@@ -16,6 +16,8 @@ struct AssignQuestion {
     const GENERIC_MAPPING* mapping;
     KPROCESSOR_MODE mode; // applications need to be allowed the owner and the audit list that they ask for
     POOL_TYPE pool;
+    ACCESS_MASK label_policy =
+        0; // not 0: it gets a label of the token's level with this policy, unless one was asked for
 };
 // STATUS_INVALID_OWNER, STATUS_PRIVILEGE_NOT_HELD, STATUS_INVALID_SECURITY_DESCR (a list that is too
 // long), STATUS_INSUFFICIENT_RESOURCES.

@@ -63,7 +63,8 @@ NTSTATUS assign_to_object(const ob::ObjectType& type, KPROCESSOR_MODE mode, PSEC
     }
     // Before there are processes nobody is there to be kept away: boot gives its objects descriptors afterwards.
     if (token != nullptr) {
-        status = assign({parent, asked, &type == &ob::directory_type, 0, token, &type.mapping, mode, NonPagedPoolNx},
+        status = assign({parent, asked, &type == &ob::directory_type, 0, token, &type.mapping, mode, NonPagedPoolNx,
+                         type.label_policy},
                         result);
     }
     release_subject(subject);

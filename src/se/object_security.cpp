@@ -7,10 +7,12 @@
 #include "ob/handle_table.hpp"
 #include "ob/object.hpp"
 #include "ob/security.hpp"
+#include "rtl/acl.hpp"
 #include "rtl/descriptor.hpp"
 #include "se/assign.hpp"
 #include "se/capture.hpp"
 #include "se/descriptor.hpp"
+#include "se/system_list.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -20,8 +22,9 @@ namespace {
 
 constexpr ULONG tag = ex::pool_tag("SeQd");
 constexpr ULONG longest = 0x40000; // two lists of 64 KiB, two SIDs, and more
-constexpr SECURITY_INFORMATION all_parts =
-    OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION | SACL_SECURITY_INFORMATION;
+constexpr SECURITY_INFORMATION all_parts = OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION |
+                                           DACL_SECURITY_INFORMATION | SACL_SECURITY_INFORMATION |
+                                           LABEL_SECURITY_INFORMATION;
 
 // Objects whose descriptor is in their header.
 NTSTATUS header_security(ob::SecurityRequest& request) noexcept {
@@ -62,17 +65,35 @@ NTSTATUS query_by_handle(HANDLE handle, SECURITY_INFORMATION which, PSECURITY_DE
 }
 
 // Who is nobody else's owner may not make somebody else one.
-NTSTATUS check_new_owner(const void* descriptor, SECURITY_INFORMATION which, KPROCESSOR_MODE mode) noexcept {
-    if (mode == KernelMode || (which & OWNER_SECURITY_INFORMATION) == 0) return STATUS_SUCCESS;
+NTSTATUS check_owner(const Token* token, PSID owner) noexcept {
+    return owner != nullptr && token != nullptr && may_own(*token, owner) ? STATUS_SUCCESS : STATUS_INVALID_OWNER;
+}
+
+// Nobody labels an object above the own level, without a privilege for that.
+NTSTATUS check_label(const Token* token, const ACL* system_list) noexcept {
+    const ACE_HEADER* label = label_of(system_list);
+    if (label == nullptr) return STATUS_SUCCESS;
+    const SID_AND_ATTRIBUTES* own = token == nullptr ? nullptr : token->label();
+    const ULONG level = own == nullptr ? 0 : level_of(own->Sid);
+    if (level_of(rtl::view_of(*label).sid) <= level) return STATUS_SUCCESS;
+    return token != nullptr && token->has_enabled(privilege(SE_RELABEL_PRIVILEGE)) ? STATUS_SUCCESS
+                                                                                   : STATUS_PRIVILEGE_NOT_HELD;
+}
+
+// May the caller set this?
+NTSTATUS check_new(const void* descriptor, SECURITY_INFORMATION which, bool owner_matters,
+                   KPROCESSOR_MODE mode) noexcept {
+    if (mode == KernelMode) return STATUS_SUCCESS;
     const rtl::DescriptorParts parts = rtl::parts_of(descriptor);
-    if (parts.owner == nullptr) return STATUS_INVALID_OWNER;
     SECURITY_SUBJECT_CONTEXT subject;
     ke::Thread* thread = ke::current_thread();
     capture_subject(thread, *thread->process, subject);
     const Token* token = effective_token(subject);
-    const bool allowed = token != nullptr && may_own(*token, parts.owner);
+    NTSTATUS status = STATUS_SUCCESS;
+    if (owner_matters && (which & OWNER_SECURITY_INFORMATION) != 0) status = check_owner(token, parts.owner);
+    if (NT_SUCCESS(status) && (which & LABEL_SECURITY_INFORMATION) != 0) status = check_label(token, parts.sacl);
     release_subject(subject);
-    return allowed ? STATUS_SUCCESS : STATUS_INVALID_OWNER;
+    return status;
 }
 
 NTSTATUS set_by_handle(HANDLE handle, SECURITY_INFORMATION which, PSECURITY_DESCRIPTOR from) noexcept {
@@ -83,7 +104,7 @@ NTSTATUS set_by_handle(HANDLE handle, SECURITY_INFORMATION which, PSECURITY_DESC
     if (!NT_SUCCESS(status)) return status;
     PSECURITY_DESCRIPTOR captured = nullptr;
     status = capture_descriptor(from, mode, &captured);
-    if (NT_SUCCESS(status)) status = check_new_owner(captured, which, mode);
+    if (NT_SUCCESS(status)) status = check_new(captured, which, true, mode);
     if (NT_SUCCESS(status)) {
         ob::SecurityRequest request{object, SetSecurityDescriptor, which, captured, nullptr};
         status = ask(request);
@@ -128,10 +149,9 @@ NTSTATUS set_info(PSECURITY_INFORMATION which, PSECURITY_DESCRIPTOR from, PSECUR
                   POOL_TYPE pool, PGENERIC_MAPPING mapping) noexcept {
     if (*descriptor == nullptr) return STATUS_NO_SECURITY_ON_OBJECT;
     if (!rtl::is_self_relative(*descriptor)) return STATUS_BAD_DESCRIPTOR_FORMAT;
-    if ((flags & SEF_AVOID_OWNER_CHECK) == 0) {
-        const NTSTATUS status = check_new_owner(from, *which, ke::previous_mode());
-        if (!NT_SUCCESS(status)) return status;
-    }
+    const bool owner_matters = (flags & SEF_AVOID_OWNER_CHECK) == 0;
+    const NTSTATUS status = check_new(from, *which, owner_matters, ke::previous_mode());
+    if (!NT_SUCCESS(status)) return status;
     return change(*descriptor, *which, from, *mapping, pool, descriptor);
 }
 

@@ -392,8 +392,17 @@ TEST_CASE_METHOD(TokenFixture, "named objects have descriptors, and applications
         const Parsed open(u"D:(A;;GA;;;WD)");
         CHECK(ZwSetSecurityObject(made, DACL_SECURITY_INFORMATION, open.descriptor) == STATUS_SUCCESS);
         CHECK(ObGetObjectSecurity(user, &descriptor, &allocated) == STATUS_SUCCESS);
+        CHECK(allocated);
+        ObReleaseObjectSecurity(descriptor, allocated);
+        HANDLE unnamed = nullptr;
+        PVOID plain = nullptr;
+        REQUIRE(ZwCreateEvent(&unnamed, EVENT_ALL_ACCESS, nullptr, NotificationEvent, FALSE) == STATUS_SUCCESS);
+        REQUIRE(ObReferenceObjectByHandle(unnamed, 0, nullptr, KernelMode, &plain, nullptr) == STATUS_SUCCESS);
+        CHECK(ObGetObjectSecurity(plain, &descriptor, &allocated) == STATUS_SUCCESS);
         CHECK(descriptor == nullptr);
         CHECK_FALSE(allocated);
+        ObDereferenceObject(plain);
+        CHECK(ZwClose(unnamed) == STATUS_SUCCESS);
         ObDereferenceObject(event);
         CHECK(ZwClose(made) == STATUS_SUCCESS);
     });
