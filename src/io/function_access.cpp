@@ -23,7 +23,7 @@ ACCESS_MASK security_access(const Asked& asked) noexcept {
     const SECURITY_INFORMATION parts = *static_cast<const SECURITY_INFORMATION*>(asked.first);
     const bool query = asked.major == IRP_MJ_QUERY_SECURITY;
     ACCESS_MASK needed = 0;
-    if ((parts & (OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION)) != 0)
+    if ((parts & (OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | LABEL_SECURITY_INFORMATION)) != 0)
         needed |= query ? READ_CONTROL : WRITE_OWNER;
     if ((parts & DACL_SECURITY_INFORMATION) != 0) needed |= query ? READ_CONTROL : WRITE_DAC;
     if ((parts & SACL_SECURITY_INFORMATION) != 0) needed |= ACCESS_SYSTEM_SECURITY;

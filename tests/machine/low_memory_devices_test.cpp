@@ -2,6 +2,7 @@
 #include "low_memory_machine.hpp"
 
 #include "catch.hpp"
+#include "io/driver.hpp"
 #include "io/reinitialize.hpp"
 #include "io/services.hpp"
 #include "ke/system_service.hpp"
@@ -70,6 +71,23 @@ TEST_CASE("routines for when a driver is up, each allocation failing once", "[lo
         CHECK(calls <= 1);
     });
     CHECK(made == 1);
+}
+
+TEST_CASE("drivers, each allocation failing once", "[low]") {
+    const unsigned made = for_each_failing_allocation(in_kernel(), [](const LowMemory& memory) {
+        const PDRIVER_INITIALIZE entry = [](PDRIVER_OBJECT driver, PUNICODE_STRING) -> NTSTATUS {
+            driver->DriverUnload = [](PDRIVER_OBJECT unloaded) { IoDeleteDevice(unloaded->DeviceObject); };
+            PDEVICE_OBJECT device = nullptr;
+            return IoCreateDevice(driver, 0, nullptr, FILE_DEVICE_UNKNOWN, 0, FALSE, &device);
+        };
+        const auto at = reinterpret_cast<std::uintptr_t>(entry);
+        PDRIVER_OBJECT driver = nullptr;
+        if (memory.ok(io::load_driver({u"Inner", entry, nullptr, 0, {at, at + 1, "inner", false}}, &driver)))
+            CHECK(io::unload_driver(driver) == io::UnloadResult::unloaded);
+        else
+            CHECK(driver == nullptr);
+    });
+    CHECK(made >= 9);
 }
 
 // What could not be recorded may be released without a record.
