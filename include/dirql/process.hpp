@@ -79,7 +79,8 @@ public:
     ProcessHandle(ProcessHandle&&) noexcept;
     ProcessHandle& operator=(ProcessHandle&&) noexcept;
     ~ProcessHandle();
-    /// The rights that it grants, PROCESS_* of the WDK: what was asked for, less what drivers took away (ObRegisterCallbacks).
+    /// The rights that it grants, PROCESS_* of the WDK: what was asked for, less what drivers took away (ObRegisterCallbacks), and
+    /// what comes with these: who may query or set information may do so in the limited way.
     [[nodiscard]] std::uint32_t granted_access() const;
     /// NtTerminateProcess. The threads of the process unwind on their way out of the services that they are in, as at the
     /// machine's stop. STATUS_ACCESS_DENIED without PROCESS_TERMINATE (1).
@@ -112,7 +113,8 @@ public:
     /// The process's identifier, as drivers know it (PsGetProcessId).
     [[nodiscard]] std::uint64_t id() const noexcept;
 
-    /// NtOpenProcess by identifier. STATUS_INVALID_CID, STATUS_ACCESS_DENIED.
+    /// NtOpenProcess by identifier. STATUS_INVALID_CID; STATUS_ACCESS_DENIED by the other's security descriptor and integrity label:
+    /// all rights to another process are for those of the same account, for the system, and who has enabled SeDebugPrivilege.
     Result<ProcessHandle> open_process(std::uint64_t id, std::uint32_t access);
 
     /// Memory of the process's arena: user addresses with real frames behind them. Null when it is exhausted.
