@@ -52,8 +52,8 @@ template <std::size_t N> ACCESS_MASK add_implied(ACCESS_MASK granted, const Impl
 
 bool secure_process(ke::Process& process) noexcept { return secure(&process, se::token_of(process.se)); }
 
-bool secure_thread(void* body, ke::Process& process) noexcept {
-    ke::Thread* thread = creator();
+bool secure_thread(void* body, ke::Process& process, bool of_kernel) noexcept {
+    ke::Thread* thread = of_kernel ? nullptr : creator();
     if (thread == nullptr || &process_of(*thread) != &process) return secure(body, se::token_of(process.se));
     SECURITY_SUBJECT_CONTEXT subject;
     se::capture_subject(thread, process, subject);

@@ -64,7 +64,8 @@ ke::Thread* make_thread(ke::Machine& machine, const OBJECT_ATTRIBUTES* attribute
     if (!NT_SUCCESS(ob::create_object(thread_type, attributes, KernelMode, sizeof(ThreadObject), &body)))
         return nullptr;
     auto& object = *static_cast<ThreadObject*>(body);
-    const bool made = (attributes != nullptr || secure_thread(body, *start.process)) && // else with the handle
+    const bool made = (attributes != nullptr ||
+                       secure_thread(body, *start.process, start.user_body == nullptr)) && // else with the handle
                       (start.user_body == nullptr || make_user_stack(machine, *start.process, object.thread)) &&
                       ke::initialize_thread(machine, object.thread, start);
     if (made || object.thread.user_stack_low != nullptr) {
