@@ -4,6 +4,7 @@
 // set nor in its DPC, and what ExDeleteTimer began ends there.
 #include "ex/pool.hpp"
 #include "ke/callout.hpp"
+#include "ke/coalescing.hpp"
 #include "ke/dpc.hpp"
 #include "ke/exports/ke_system.hpp"
 #include "ke/irql.hpp"
@@ -126,18 +127,21 @@ PEX_TIMER NTAPI ExAllocateTimer(PEXT_CALLBACK Callback, PVOID CallbackContext, U
 }
 
 // TRUE when it was set already. After ExDeleteTimer, while the timer still expires, this and the two below do nothing and
-// return FALSE. NoWakeTolerance and the like only allow a timer to be late: it is in time.
+// return FALSE. Without parameters a no-wake timer tolerates no delay.
 BOOLEAN NTAPI ExSetTimer(PEX_TIMER Timer, LONGLONG DueTime, LONGLONG Period, PEXT_SET_PARAMETERS Parameters) {
     DIRQL_DOOR(ExSetTimer);
-    UNREFERENCED_PARAMETER(Parameters);
     ex::Timer& timer = ex::timer_of(Timer);
     if (timer.deleted) return FALSE;
+    const LONGLONG tolerance = Parameters == nullptr ? 0 : Parameters->NoWakeTolerance;
+    if (tolerance < 0 && tolerance != EX_TIMER_UNLIMITED_TOLERANCE)
+        ex::misused(&timer, timer.attributes, "a timer was set with a negative NoWakeTolerance");
     if ((timer.attributes & EX_TIMER_HIGH_RESOLUTION) != 0 && DueTime >= 0)
         ex::misused(&timer, timer.attributes, "a high-resolution timer was set to an absolute time");
     timer.period = ex::period_of(timer, Period);
     LARGE_INTEGER due;
     due.QuadPart = DueTime;
     const bool was_set = ke::set_timer(timer.timer, due, 0, &timer.dpc);
+    if ((timer.attributes & EX_TIMER_NO_WAKE) != 0) ke::let_sleep(timer.timer, static_cast<std::uint64_t>(tolerance));
     ke::reschedule_if_asked();
     return was_set;
 }

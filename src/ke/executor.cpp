@@ -1,6 +1,7 @@
 #include "ke/executor.hpp"
 
 #include "ke/clock.hpp"
+#include "ke/coalescing.hpp"
 #include "ke/exploration.hpp"
 #include "ke/irql.hpp"
 #include "ke/scheduler.hpp"
@@ -83,14 +84,15 @@ std::uint64_t after(std::uint64_t now, std::uint64_t budget) noexcept {
 
 // All processors are idle: time goes on to the next timer, or to the end of the run if that is earlier. False when there is none.
 bool leap(Machine& machine) noexcept {
-    if (machine.next_timer == never) return false;
-    const std::uint64_t to = std::min(machine.next_timer, machine.run_ends);
+    const std::uint64_t wake = next_wake(machine);
+    if (wake == never) return false;
+    const std::uint64_t to = std::min(wake, machine.run_ends);
     if (to > machine.now) {
         machine.busy_time_ends = after(machine.busy_time_ends, to - machine.now);
         machine.run_deadline = std::min(machine.run_ends, machine.busy_time_ends);
         machine.now = to;
     }
-    if (machine.next_timer <= to) request_interrupt(machine.processors[0], DISPATCH_LEVEL);
+    if (wake <= to) request_interrupt(machine.processors[0], DISPATCH_LEVEL);
     return true;
 }
 

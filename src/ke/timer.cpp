@@ -2,6 +2,7 @@
 
 #include "diag/trace.hpp"
 #include "ke/clock.hpp"
+#include "ke/coalescing.hpp"
 #include "ke/dpc.hpp"
 #include "ke/exports/ke.hpp"
 #include "ke/exports/ke_system.hpp"
@@ -32,6 +33,12 @@ void insert_sorted(Machine& machine, KTIMER& timer) noexcept {
     if (Processor* processor = current_processor()) update_horizon(processor);
 }
 
+// The timer expires at some instant of the window. None: exactly then.
+void set_due(const Machine& machine, KTIMER& timer, std::uint64_t due, std::uint64_t tolerance) noexcept {
+    timer.DueTime.QuadPart = tolerance == 0 ? due : coalesced(machine, due, tolerance);
+    keep_delay(timer, timer.DueTime.QuadPart - due);
+}
+
 void expire(Machine& machine, KTIMER& timer) noexcept {
     timer.Header.SignalState = 1;
     PKDPC dpc = timer.Dpc;
@@ -40,8 +47,9 @@ void expire(Machine& machine, KTIMER& timer) noexcept {
     if (timer.Period != 0) {
         // It keeps its beat; beats that nobody could take meanwhile are lost.
         const std::uint64_t period = std::uint64_t{timer.Period} * 10'000;
-        const std::uint64_t late = interrupt_time(machine) - timer.DueTime.QuadPart;
-        timer.DueTime.QuadPart += (late / period + 1) * period;
+        const std::uint64_t due = timer.DueTime.QuadPart - kept_delay(timer);
+        const std::uint64_t late = interrupt_time(machine) - due;
+        set_due(machine, timer, due + (late / period + 1) * period, kept_tolerance(timer));
         insert_sorted(machine, timer);
     }
     wake_waiters(timer.Header, 0);
@@ -95,12 +103,18 @@ bool remove_timer(KTIMER& timer) noexcept {
     return true;
 }
 
-bool set_timer(KTIMER& timer, const LARGE_INTEGER& due, LONG period, PKDPC dpc) noexcept {
+bool set_timer(KTIMER& timer, const LARGE_INTEGER& due, LONG period, PKDPC dpc, ULONG tolerable_delay) noexcept {
+    Machine& machine = current_machine();
     const bool was_set = remove_timer(timer);
     timer.Dpc = dpc;
     timer.Period = static_cast<ULONG>(period);
     timer.Header.SignalState = 0;
-    insert_timer(timer, due);
+    expect_punctual(timer);
+    const std::uint64_t at = timer_due(due);
+    const bool punctual = tolerable_delay == 0 || at <= machine.time();
+    keep_tolerance(timer, tolerable_delay);
+    set_due(machine, timer, at / ns_per_tick, punctual ? 0 : std::uint64_t{tolerable_delay} * 10'000);
+    insert_sorted(machine, timer);
     if (due_ns(timer) <= current_machine().time()) { // a time that has come expires now, at any IRQL
         remove_timer(timer);
         timer.DueTime.QuadPart = interrupt_time(current_machine());
@@ -154,12 +168,10 @@ BOOLEAN NTAPI KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc) {
     return KeSetTimerEx(Timer, DueTime, 0, Dpc);
 }
 
-// Any time of expiration within the tolerance will do: the due time is one.
 BOOLEAN NTAPI KeSetCoalescableTimer(PKTIMER Timer, LARGE_INTEGER DueTime, ULONG Period, ULONG TolerableDelay,
                                     PKDPC Dpc) {
     DIRQL_DOOR(KeSetCoalescableTimer);
-    UNREFERENCED_PARAMETER(TolerableDelay);
-    const bool was_set = set_timer(*Timer, DueTime, static_cast<LONG>(Period), Dpc);
+    const bool was_set = set_timer(*Timer, DueTime, static_cast<LONG>(Period), Dpc, TolerableDelay);
     reschedule_if_asked();
     return was_set;
 }

@@ -1,6 +1,6 @@
 // Kernel timers: KTIMER, in virtual time.
 //
-// Due times are exact to the 100 ns unit: virtual time has no clock tick to round to.
+// Due times are exact to the 100 ns unit: virtual time has no clock tick to round to. Who allows a timer to be late: coalescing.hpp.
 #pragma once
 
 #include "ke/clock.hpp"
@@ -13,8 +13,9 @@ namespace dirql::ke {
 
 // The timer is not in the list. IRQL <= DISPATCH_LEVEL.
 void insert_timer(KTIMER& timer, const LARGE_INTEGER& due) noexcept;
-// What KeSetTimerEx does, without the reschedule: a due time that has come expires now. True when the timer was set already.
-bool set_timer(KTIMER& timer, const LARGE_INTEGER& due, LONG period_ms, PKDPC dpc) noexcept;
+// What KeSetCoalescableTimer does, without the reschedule: a due time that has come expires now. True when the timer was set already.
+bool set_timer(KTIMER& timer, const LARGE_INTEGER& due, LONG period_ms, PKDPC dpc,
+               ULONG tolerable_delay_ms = 0) noexcept;
 // False when it was not in the list.
 bool remove_timer(KTIMER& timer) noexcept;
 

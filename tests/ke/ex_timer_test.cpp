@@ -35,6 +35,7 @@ TEST_CASE("an EX_TIMER expires once or again and again, calls its routine and is
         CHECK_FALSE(ExCancelTimer(timer, nullptr));
         EXT_SET_PARAMETERS parameters;
         ExInitializeSetTimerParameters(&parameters);
+        CHECK(parameters.NoWakeTolerance == 0);
         CHECK_FALSE(ExSetTimer(timer, us(500), 0, &parameters));
         CHECK(ExSetTimer(timer, us(1000), 0, nullptr));
         const std::uint64_t begin = now_us();
