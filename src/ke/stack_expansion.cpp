@@ -51,15 +51,12 @@ struct Call {
     void* parameter;
 };
 
+// "Must handle all exceptions" (ExpandedStackCall callback function): no frame outside is searched, on whichever stack it runs.
 void call_driver_code(void* data) noexcept {
     const auto& call = *static_cast<const Call*>(data);
-    callout({CalloutKind::other, reinterpret_cast<const void*>(call.routine)}, call.routine, call.parameter);
-}
-
-// No frame outside is searched: the chain of frames is one stack's, and the stack would be left without an end.
-void call_on_stack_of_its_own(void* data) noexcept {
     const SehChainCut cut;
-    call_driver_code(data);
+    current_seh_state().unhandled_user = data;
+    callout({CalloutKind::other, reinterpret_cast<const void*>(call.routine)}, call.routine, call.parameter);
 }
 
 // The thread's kernel stack is the new one meanwhile: for traps, for walks of the stack, for who asks for its limits.
@@ -75,7 +72,7 @@ NTSTATUS call_on_larger_stack(Call& call, std::size_t size) noexcept {
         thread.first_stack_low = outer.low;
         thread.first_stack_top = outer.top;
     }
-    call_on_stack(larger.low, larger.top, call_on_stack_of_its_own, &call);
+    call_on_stack(larger.low, larger.top, call_driver_code, &call);
     thread.kernel_stack_low = outer.low;
     thread.kernel_stack_top = outer.top;
     thread.first_stack_low = first.low;

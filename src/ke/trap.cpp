@@ -296,7 +296,7 @@ ArmedTraps::ArmedTraps(Machine& machine) noexcept {
 }
 ArmedTraps::~ArmedTraps() { disarm_signals(); }
 
-void unhandled_exception(EXCEPTION_RECORD* record, CONTEXT* context, void*) {
+void unhandled_exception(EXCEPTION_RECORD* record, CONTEXT* context, void* user) {
     Processor* processor = current_processor();
     const Thread& thread = *processor->current;
     const auto code =
@@ -313,7 +313,7 @@ void unhandled_exception(EXCEPTION_RECORD* record, CONTEXT* context, void*) {
     const BugCheckDetails details{.rule = driver_on(machine.stop, machine)
                                               ? "an exception in driver code was not handled"
                                               : "an exception was not handled, and no driver's code is on the stack"};
-    if (processor->in_dpc != 0 || processor->in_interrupt != 0) {
+    if (processor->in_dpc != 0 || processor->in_interrupt != 0 || user != nullptr) {
         bug_check(KMODE_EXCEPTION_NOT_HANDLED, code, address, record->ExceptionInformation[0],
                   record->ExceptionInformation[1], details);
     }

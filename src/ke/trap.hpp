@@ -24,7 +24,8 @@ public:
     ArmedTraps& operator=(const ArmedTraps&) = delete;
 };
 
-// SehState::unhandled of every thread: the bug check for an exception that nobody took.
+// SehState::unhandled of every thread: the bug check for an exception that nobody took. `user`: not null where code ran that must
+// handle all its exceptions, whatever the thread.
 [[noreturn]] void unhandled_exception(EXCEPTION_RECORD* record, CONTEXT* context, void* user);
 
 } // namespace dirql::ke

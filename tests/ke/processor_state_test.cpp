@@ -237,8 +237,34 @@ TEST_CASE("an exception is handled on the expanded stack that it was raised on; 
     CHECK(low_after == low);
     CHECK(high_after == high);
     CHECK_FALSE(caught_outside);
-    check_bug_check(stop, SYSTEM_THREAD_EXCEPTION_NOT_HANDLED);
+    check_bug_check(stop, KMODE_EXCEPTION_NOT_HANDLED);
     CHECK(static_cast<NTSTATUS>(stop.parameters[0]) == STATUS_INVALID_PARAMETER);
+}
+
+TEST_CASE("a routine with room enough on the stack handles its own exceptions, too", "[ke][stack]") {
+    static NTSTATUS inside, outside;
+    static bool called;
+    inside = outside = STATUS_SUCCESS;
+    called = false;
+    const auto handles = [](PVOID) {
+        inside = test::status_raised_by([] { ExRaiseStatus(STATUS_INVALID_PARAMETER); });
+    };
+    const auto leaves = [](PVOID) {
+        called = true;
+        ExRaiseStatus(STATUS_DEVICE_BUSY);
+    };
+    const ke::Stop stop = run_alone([&] {
+        CHECK(KeExpandKernelStackAndCallout(handles, nullptr, 16) == STATUS_SUCCESS);
+        outside = test::status_raised_by([] { ExRaiseStatus(STATUS_NO_MEMORY); }); // the frames outside are there again
+        (void)test::status_raised_by(
+            [&] { (void)KeExpandKernelStackAndCalloutEx(leaves, nullptr, 16, TRUE, nullptr); });
+        FAIL("an exception left the routine");
+    });
+    CHECK(inside == STATUS_INVALID_PARAMETER);
+    CHECK(outside == STATUS_NO_MEMORY);
+    CHECK(called);
+    check_bug_check(stop, KMODE_EXCEPTION_NOT_HANDLED);
+    CHECK(static_cast<NTSTATUS>(stop.parameters[0]) == STATUS_DEVICE_BUSY);
 }
 
 TEST_CASE("a thread must not end on an expanded stack", "[ke][stack]") {
