@@ -6,6 +6,7 @@
 #include "ex/pool.hpp"
 #include "io/call_driver.hpp"
 #include "io/irp.hpp"
+#include "io/requestor.hpp"
 #include "ke/exports/io.hpp"
 #include "ke/stop.hpp"
 #include "ke/user_memory.hpp"
@@ -205,7 +206,7 @@ BOOLEAN NTAPI IoForwardIrpSynchronously(PDEVICE_OBJECT DeviceObject, PIRP Irp) {
 
 PEPROCESS NTAPI IoGetRequestorProcess(PIRP Irp) {
     DIRQL_DOOR(IoGetRequestorProcess);
-    return Irp->Tail.Overlay.Thread == nullptr ? nullptr : ps::as_eprocess(thread_of(Irp).process);
+    return ps::as_eprocess(requestor_process(Irp));
 }
 
 // IRP_SYNCHRONOUS_PAGING_IO is the bit of IRP_INPUT_OPERATION, too: so what has a system buffer to be copied back counts as

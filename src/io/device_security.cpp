@@ -61,30 +61,15 @@ void apply_class(const GUID* device_class, NewDevice& wanted) noexcept {
     if (settings.exclusive != nullptr) wanted.exclusive = *settings.exclusive != FALSE;
 }
 
-// What the requester's handles grant. An IRP does not say which of them it came by: with several, the strongest counts.
-ACCESS_MASK granted_to_requester(PIRP irp) noexcept {
-    const ke::Process& process = *ke::thread_of(reinterpret_cast<PKTHREAD>(irp->Tail.Overlay.Thread))->process;
-    const ob::HandleTable* table = ob::table_of(process);
-    const ob::ObjectHeader* file = &ob::header_of(irp->Tail.Overlay.OriginalFileObject);
-    ACCESS_MASK granted = 0;
-    for (std::uint32_t page = 0; table != nullptr && page < table->page_count; ++page) {
-        for (std::uint32_t i = 0; i < ob::HandleTable::page_entries; ++i) {
-            const ob::HandleEntry& entry = table->pages[page][i];
-            if (entry.object == file) granted |= entry.granted;
-        }
-    }
-    return granted;
-}
-
+// What the handle grants by which the request came: the service has written it to the location.
 NTSTATUS validate_control_access(PIRP irp, ULONG required) noexcept {
     static_assert(FILE_READ_DATA == FILE_READ_ACCESS && FILE_WRITE_DATA == FILE_WRITE_ACCESS);
     if ((required & ~ULONG{FILE_READ_ACCESS | FILE_WRITE_ACCESS}) != 0) return STATUS_INVALID_PARAMETER;
-    const UCHAR major = IoGetCurrentIrpStackLocation(irp)->MajorFunction;
-    if (major != IRP_MJ_DEVICE_CONTROL && major != IRP_MJ_FILE_SYSTEM_CONTROL) return STATUS_INVALID_PARAMETER;
+    const IO_STACK_LOCATION& location = *IoGetCurrentIrpStackLocation(irp);
+    if (location.MajorFunction != IRP_MJ_DEVICE_CONTROL && location.MajorFunction != IRP_MJ_FILE_SYSTEM_CONTROL)
+        return STATUS_INVALID_PARAMETER;
     if (irp->RequestorMode == KernelMode) return STATUS_SUCCESS;
-    if (irp->Tail.Overlay.OriginalFileObject == nullptr || irp->Tail.Overlay.Thread == nullptr)
-        return STATUS_ACCESS_DENIED;
-    return (required & ~granted_to_requester(irp)) == 0 ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
+    return (ob::data_flags_of(required) & ~location.Flags) == 0 ? STATUS_SUCCESS : STATUS_ACCESS_DENIED;
 }
 
 } // namespace

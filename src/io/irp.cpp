@@ -48,9 +48,13 @@ void set_up(PIRP irp, std::size_t size, CCHAR stack_size) noexcept {
     irp->Size = static_cast<USHORT>(size);
     irp->StackCount = stack_size;
     irp->CurrentLocation = static_cast<CHAR>(stack_size + 1);
-    irp->ApcEnvironment = 0;
-    InitializeListHead(&irp->ThreadListEntry);
     irp->Tail.Overlay.CurrentStackLocation = reinterpret_cast<PIO_STACK_LOCATION>(irp + 1) + stack_size;
+}
+
+// Which process is the requester's: the thread's own, or the one that it is attached to.
+void set_issuer(PIRP irp) noexcept {
+    irp->ApcEnvironment = ke::current_thread()->apc_environment;
+    InitializeListHead(&irp->ThreadListEntry);
 }
 
 // IRPs for lists are made with room for the most locations that their list serves.
@@ -66,7 +70,7 @@ CCHAR room_for(CCHAR stack_size) noexcept {
 
 } // namespace
 
-PIRP allocate_irp(CCHAR stack_size) noexcept {
+PIRP allocate_bare_irp(CCHAR stack_size) noexcept {
     IrpList* list = list_for(stack_size);
     IrpPrefix* prefix = list == nullptr ? nullptr : take_from(*list);
     if (prefix == nullptr) prefix = new_irp(stack_size);
@@ -78,6 +82,12 @@ PIRP allocate_irp(CCHAR stack_size) noexcept {
     irp->AllocationFlags =
         list == nullptr ? allocation::prefixed : allocation::prefixed | allocation::fixed_size | allocation::lookaside;
     DIRQL_TRACE(irp_allocated, .irp = irp);
+    return irp;
+}
+
+PIRP allocate_irp(CCHAR stack_size) noexcept {
+    PIRP irp = allocate_bare_irp(stack_size);
+    if (irp != nullptr) set_issuer(irp);
     return irp;
 }
 
@@ -165,6 +175,7 @@ VOID NTAPI IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize) {
     if (ours) check_may_set_up(Irp, __builtin_return_address(0));
     const UCHAR flags = ours ? Irp->AllocationFlags : UCHAR{0};
     set_up(Irp, PacketSize, StackSize);
+    set_issuer(Irp);
     Irp->AllocationFlags = flags;
     DIRQL_TRACE(irp_initialized, .irp = Irp);
 }
@@ -175,6 +186,7 @@ VOID NTAPI IoReuseIrp(PIRP Irp, NTSTATUS Status) {
     check_may_set_up(Irp, __builtin_return_address(0));
     const UCHAR flags = Irp->AllocationFlags;
     set_up(Irp, Irp->Size, Irp->StackCount);
+    set_issuer(Irp);
     Irp->AllocationFlags = flags;
     Irp->IoStatus.Status = Status;
     DIRQL_TRACE(irp_reused, .irp = Irp);

@@ -50,6 +50,8 @@ enum : UCHAR {
 
 // A zeroed IRP, or null when memory is exhausted. IRQL <= DISPATCH_LEVEL.
 [[nodiscard]] PIRP allocate_irp(CCHAR stack_size) noexcept;
+// One whose issuer queues it to its thread, or frees it: its ThreadListEntry and ApcEnvironment are not set.
+[[nodiscard]] PIRP allocate_bare_irp(CCHAR stack_size) noexcept;
 // For a driver, perhaps at the expense of the current process.
 [[nodiscard]] PIRP allocate_irp_for(CCHAR stack_size, bool charge_quota) noexcept;
 void free_irp(PIRP irp) noexcept;

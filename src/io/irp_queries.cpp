@@ -1,6 +1,7 @@
 // What drivers ask of a request and of its thread, and small things that they set in them.
 #include "io/driver.hpp"
 #include "io/irp.hpp"
+#include "io/requestor.hpp"
 #include "io/state.hpp"
 #include "ex/pool.hpp"
 #include "ke/callout.hpp"
@@ -123,8 +124,8 @@ BOOLEAN NTAPI IoIs32bitProcess(PIRP Irp) {
 
 ULONG NTAPI IoGetRequestorProcessId(PIRP Irp) {
     DIRQL_DOOR(IoGetRequestorProcessId);
-    if (Irp->Tail.Overlay.Thread == nullptr) return 0;
-    return static_cast<ULONG>(thread_of(Irp->Tail.Overlay.Thread).process->id);
+    const ke::Process* process = requestor_process(Irp);
+    return process == nullptr ? 0 : static_cast<ULONG>(process->id);
 }
 
 NTSTATUS NTAPI IoGetRequestorSessionId(PIRP Irp, PULONG pSessionId) {

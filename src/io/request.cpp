@@ -51,7 +51,7 @@ inline NTSTATUS FileRequest::begin_on(void* body, HANDLE event, PIO_STATUS_BLOCK
 NTSTATUS FileRequest::begin(HANDLE file, ACCESS_MASK access, HANDLE event, PIO_STATUS_BLOCK status_block) noexcept {
     ke::Thread& thread = *ke::current_thread();
     mode_ = thread.previous_mode;
-    void* body = ob::lookup(*thread.process, file, &file_type, access, mode_, &granted_);
+    void* body = ob::lookup(*thread.process, file, &file_type, access, mode_, &rights_);
     if (body == nullptr) [[unlikely]]
         return begin_slowly(file, access, event, status_block);
     return begin_on(body, event, status_block);
@@ -64,7 +64,7 @@ NTSTATUS FileRequest::begin_slowly(HANDLE file, ACCESS_MASK access, HANDLE event
     OBJECT_HANDLE_INFORMATION information{};
     NTSTATUS status = ob::reference_by_handle(file, access, &file_type, mode_, &body, &information);
     if (!NT_SUCCESS(status)) return status;
-    granted_ = information.GrantedAccess;
+    rights_ = {{information.GrantedAccess}, 0, ob::data_flags_of(information.GrantedAccess)};
     status = begin_on(body, event, status_block);
     if (NT_SUCCESS(status)) device_ = device_for(file_);
     return status;
@@ -95,14 +95,17 @@ NTSTATUS FileRequest::lock_file() noexcept {
 NTSTATUS FileRequest::make_irp(UCHAR major) noexcept {
     if (const NTSTATUS status = lock_file(); status != STATUS_SUCCESS) return status;
     file_->Event.Header.SignalState = 0;
-    irp_ = allocate_irp(device_->StackSize);
-    if (irp_ == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
-    irp_->RequestorMode = static_cast<CHAR>(mode_);
-    irp_->Tail.Overlay.OriginalFileObject = file_;
-    irp_->Tail.Overlay.Thread = ps::as_ethread(ke::current_thread());
-    irp_->UserIosb = status_block_;
-    irp_->UserEvent = event_;
-    irp_->Flags = IRP_DEFER_IO_COMPLETION;
+    PIRP const irp = allocate_bare_irp(device_->StackSize);
+    irp_ = irp;
+    if (irp == nullptr) return STATUS_INSUFFICIENT_RESOURCES;
+    ke::Thread* const thread = ke::current_thread();
+    irp->RequestorMode = static_cast<CHAR>(mode_);
+    irp->ApcEnvironment = thread->apc_environment;
+    irp->Tail.Overlay.OriginalFileObject = file_;
+    irp->Tail.Overlay.Thread = ps::as_ethread(thread);
+    irp->UserIosb = status_block_;
+    irp->UserEvent = event_;
+    irp->Flags = IRP_DEFER_IO_COMPLETION;
     PIO_STACK_LOCATION location = next();
     location->MajorFunction = major;
     location->FileObject = file_;
@@ -157,7 +160,7 @@ NTSTATUS FileRequest::send() noexcept {
     PIRP irp = irp_;
     const bool synchronous = is_synchronous(file_);
     PFILE_OBJECT file = file_;
-    queue_to_thread(irp, *ke::current_thread());
+    queue_to_thread(irp, thread_of(irp));
     if (synchronous) {
         ob::reference(file); // the lock and the wait outlive the request's own reference
     } else if ((file->Flags & FO_SKIP_SET_EVENT) != 0) [[unlikely]] {

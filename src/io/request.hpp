@@ -2,6 +2,7 @@
 #pragma once
 
 #include "io/irp.hpp"
+#include "ob/handle_table.hpp"
 
 #include <ntifs.h>
 
@@ -41,7 +42,9 @@ public:
     [[nodiscard]] PDEVICE_OBJECT device() const noexcept { return device_; }
     [[nodiscard]] PIO_STACK_LOCATION next() const noexcept { return IoGetNextIrpStackLocation(irp_); }
     [[nodiscard]] KPROCESSOR_MODE mode() const noexcept { return mode_; }
-    [[nodiscard]] ACCESS_MASK granted() const noexcept { return granted_; }
+    [[nodiscard]] ACCESS_MASK granted() const noexcept { return rights_.granted; }
+    // What a control request's location says of the handle that it came by.
+    [[nodiscard]] std::uint8_t data_flags() const noexcept { return rights_.data_flags; }
 
     // Buffers, by how the device or the control code wants them. `operation`: IRP_READ_OPERATION ...
     [[nodiscard]] NTSTATUS make_system_buffer(ULONG size, const void* input, ULONG input_size, void* output,
@@ -61,7 +64,7 @@ protected:
     PIRP irp_ = nullptr;
     PKEVENT event_ = nullptr;
     PIO_STATUS_BLOCK status_block_ = nullptr;
-    ACCESS_MASK granted_ = 0;
+    ob::HandleRights rights_{};
     KPROCESSOR_MODE mode_ = KernelMode;
     bool locked_ = false;
 };

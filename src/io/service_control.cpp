@@ -38,14 +38,14 @@ constexpr ACCESS_MASK access_of(ULONG code) noexcept {
     return code >> 14 & 3;
 }
 
-NTSTATUS make_buffers(FileRequest& request, const Control& control) noexcept {
+NTSTATUS make_buffers(FileRequest& request, PIO_STACK_LOCATION next, const Control& control) noexcept {
     switch (method_of(control.code)) {
     case METHOD_BUFFERED:
         return request.make_system_buffer(std::max(control.input_size, control.output_size), control.input,
                                           control.input_size, control.output, control.output_size);
     case METHOD_NEITHER:
         request.irp()->UserBuffer = control.output;
-        request.next()->Parameters.DeviceIoControl.Type3InputBuffer = control.input;
+        next->Parameters.DeviceIoControl.Type3InputBuffer = control.input;
         return STATUS_SUCCESS;
     default: break;
     }
@@ -103,8 +103,9 @@ NTSTATUS check_buffers(KPROCESSOR_MODE mode, Control& control) noexcept {
     next->Parameters.DeviceIoControl.OutputBufferLength = control.output_size;
     next->Parameters.DeviceIoControl.InputBufferLength = control.input_size;
     next->Parameters.DeviceIoControl.IoControlCode = control.code;
+    next->Flags = request.data_flags();
     if (major == IRP_MJ_FILE_SYSTEM_CONTROL) next->MinorFunction = IRP_MN_USER_FS_REQUEST;
-    status = make_buffers(request, control);
+    status = make_buffers(request, next, control);
     if (!NT_SUCCESS(status)) return status;
     if (status = request.set_apc(control.apc_routine, control.apc_context); !NT_SUCCESS(status)) return status;
     return request.send();

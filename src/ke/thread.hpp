@@ -114,6 +114,10 @@ struct Thread {
     std::uint8_t unwind;
     std::uint8_t started;
 
+    // While it is attached to another process than its own, `process` is that one. Then what it issues says so, as NT has it:
+    // OriginalApcEnvironment, AttachedApcEnvironment.
+    std::uint8_t apc_environment;
+
     Process* process;
     LIST_ENTRY process_entry;
     LIST_ENTRY mutants; // KMUTANTs it owns

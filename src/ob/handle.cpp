@@ -123,6 +123,10 @@ HandlePlace locate(ke::Process& process, HANDLE handle, KPROCESSOR_MODE mode) no
 
 namespace {
 
+HandleEntry entry_for(ObjectHeader& header, ACCESS_MASK granted, ULONG attributes) noexcept {
+    return {{{granted}, static_cast<std::uint16_t>(attributes), data_flags_of(granted)}, &header};
+}
+
 NTSTATUS make_handle(ke::Process& process, void* body, ACCESS_MASK granted, ULONG attributes, OpenReason reason,
                      HANDLE* handle) noexcept {
     HandleTable* table = table_of(process);
@@ -134,7 +138,7 @@ NTSTATUS make_handle(ke::Process& process, void* body, ACCESS_MASK granted, ULON
     std::uint32_t index = 0;
     if (NT_SUCCESS(status) && table->closed) status = STATUS_PROCESS_IS_TERMINATING; // while the type's procedure ran
     if (NT_SUCCESS(status)) {
-        index = take_entry(*table, {&header, {granted}, attributes & handle_attributes::inherit});
+        index = take_entry(*table, entry_for(header, granted, attributes & handle_attributes::inherit));
         if (index == 0) status = STATUS_INSUFFICIENT_RESOURCES;
     }
     if (index != 0) {

@@ -26,15 +26,25 @@ enum : std::uint32_t {
 };
 }
 
-struct HandleEntry {
-    ObjectHeader* object; // null: free
+// What a handle is good for, in a word.
+struct HandleRights {
     union {
         ACCESS_MASK granted;
         std::uint32_t next_free; // index; 0 ends the list
     };
-    std::uint32_t attributes;
+    std::uint16_t attributes;
+    std::uint8_t data_flags; // of `granted`, for control requests: see data_flags_of()
 };
-static_assert(sizeof(HandleEntry) == 16);
+struct HandleEntry : HandleRights {
+    ObjectHeader* object; // null: free
+};
+static_assert(sizeof(HandleRights) == 8 && sizeof(HandleEntry) == 16);
+
+// Whether a file's data may be read and written, as a control request's IO_STACK_LOCATION::Flags tell. Any object's handle has them.
+[[nodiscard]] constexpr std::uint8_t data_flags_of(ACCESS_MASK granted) noexcept {
+    return static_cast<std::uint8_t>(((granted & FILE_READ_DATA) != 0 ? SL_READ_ACCESS_GRANTED : 0) |
+                                     ((granted & FILE_WRITE_DATA) != 0 ? SL_WRITE_ACCESS_GRANTED : 0));
+}
 
 struct HandleTable {
     static constexpr std::uint32_t page_entries = 256;
@@ -74,13 +84,13 @@ struct HandlePlace {
 
 // The hot path of every request by handle: the object, referenced, or null, and then reference_by_handle says why.
 [[nodiscard]] inline void* lookup(ke::Process& process, HANDLE handle, const ObjectType* type, ACCESS_MASK access,
-                                  KPROCESSOR_MODE mode, ACCESS_MASK* granted) noexcept {
+                                  KPROCESSOR_MODE mode, HandleRights* rights) noexcept {
     const HandleEntry* entry = table_of(process)->find(reinterpret_cast<std::uint64_t>(handle));
     if (entry == nullptr || entry->object->type != type) [[unlikely]]
         return nullptr;
     if (mode != KernelMode && (access & ~entry->granted) != 0) [[unlikely]]
         return nullptr;
-    *granted = entry->granted;
+    *rights = *entry;
     add_reference(entry->object->pointer_count);
     return entry->object->body();
 }

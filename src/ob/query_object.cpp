@@ -81,8 +81,9 @@ NTSTATUS set_object(HANDLE handle, int which, const void* from, ULONG length) no
     const HandlePlace place = locate(*ke::current_thread()->process, handle, mode);
     HandleEntry* entry = place.table == nullptr ? nullptr : place.table->find(place.value);
     if (entry == nullptr) return STATUS_INVALID_HANDLE;
-    entry->attributes = (flags.inherit ? ULONG{handle_attributes::inherit} : 0) |
-                        (flags.protect_from_close ? ULONG{handle_attributes::protect_from_close} : 0);
+    const ULONG attributes = (flags.inherit ? ULONG{handle_attributes::inherit} : 0) |
+                             (flags.protect_from_close ? ULONG{handle_attributes::protect_from_close} : 0);
+    entry->attributes = static_cast<std::uint16_t>(attributes);
     return STATUS_SUCCESS;
 }
 

@@ -41,7 +41,6 @@ struct ThreadObject {
     bool vetoed;              // its process was: it ends before it begins
     NTSTATUS asked_status;    // of a thread that is to end, see ke::Thread::terminating
     ke::Process* own_process; // thread.process is the one that it is attached to
-    bool attached;            // to another process than its own
     void (*body)(void*);      // what an application's thread does after it was announced in itself
     void* body_context;
     bool has_system_affinity; // KeSetSystemAffinityThread
@@ -59,6 +58,7 @@ static_assert(offsetof(ProcessObject, process) == 0);
 }
 // The session of its token: 0, where services run, for the system's own account, 1 for those that log on.
 [[nodiscard]] ULONG session_of(const ke::Process& process) noexcept;
+[[nodiscard]] inline bool is_attached(const ke::Thread& thread) noexcept { return thread.apc_environment != 0; }
 // The process that a thread belongs to, whatever it is attached to.
 [[nodiscard]] inline ke::Process& process_of(const ke::Thread& thread) noexcept {
     return *object_of(const_cast<ke::Thread&>(thread)).own_process;

@@ -44,7 +44,7 @@ void leave_first_region(ke::Thread& thread) noexcept {
 }
 
 void refuse_attached(const ke::Thread& thread) noexcept {
-    if (!object_of(const_cast<ke::Thread&>(thread)).attached) return;
+    if (!is_attached(thread)) return;
     ke::bug_check(INVALID_PROCESS_ATTACH_ATTEMPT, ke::parameter(thread.process), ke::parameter(&process_of(thread)), 0,
                   0,
                   {.rule = "a thread ended while it was attached to another process",

@@ -86,16 +86,16 @@ TEST_CASE_METHOD(HandleFixture, "the hot path finds what the slow one finds") {
     const auto stop = run([&] {
         ke::Process& process = *ke::current_thread()->process;
         const HANDLE handle = make_handle(test_type);
-        ACCESS_MASK granted = 0;
-        void* body = ob::lookup(process, handle, &test_type, test_read, UserMode, &granted);
+        ob::HandleRights rights{};
+        void* body = ob::lookup(process, handle, &test_type, test_read, UserMode, &rights);
         REQUIRE(body != nullptr);
-        CHECK(granted == test_read);
+        CHECK(rights.granted == test_read);
         CHECK(ob::header_of(body).pointer_count == 2);
         ob::dereference(body);
-        CHECK(ob::lookup(process, handle, &ob::event_type, 0, KernelMode, &granted) == nullptr);
-        CHECK(ob::lookup(process, handle, &test_type, test_write, UserMode, &granted) == nullptr);
-        CHECK(ob::lookup(process, nullptr, &test_type, 0, KernelMode, &granted) == nullptr);
-        CHECK(ob::lookup(process, NtCurrentProcess(), &test_type, 0, KernelMode, &granted) == nullptr);
+        CHECK(ob::lookup(process, handle, &ob::event_type, 0, KernelMode, &rights) == nullptr);
+        CHECK(ob::lookup(process, handle, &test_type, test_write, UserMode, &rights) == nullptr);
+        CHECK(ob::lookup(process, nullptr, &test_type, 0, KernelMode, &rights) == nullptr);
+        CHECK(ob::lookup(process, NtCurrentProcess(), &test_type, 0, KernelMode, &rights) == nullptr);
         CHECK(ob::header_of(body).pointer_count == 1);
     });
     CHECK(stop.kind == ke::StopKind::none);
