@@ -3,6 +3,7 @@
 
 #include "diag/trace.hpp"
 #include "io/irp.hpp"
+#include "io/left_requests.hpp"
 #include "io/system_thread.hpp"
 #include "io/state.hpp"
 #include "ke/callout.hpp"
@@ -100,12 +101,16 @@ PIRP find_matching(ke::Thread& thread, Matcher matches, const void* context, boo
     return nullptr;
 }
 
-ke::Thread* find_issuer(ke::Process& process, Matcher matches, const void* context, bool uncancelled) noexcept {
-    for (LIST_ENTRY* e = process.threads.Flink; e != &process.threads; e = e->Flink) {
+ke::Thread* find_issuer(LIST_ENTRY& threads, Matcher matches, const void* context, bool uncancelled) noexcept {
+    for (LIST_ENTRY* e = threads.Flink; e != &threads; e = e->Flink) {
         auto* thread = CONTAINING_RECORD(e, ke::Thread, process_entry);
         if (find_matching(*thread, matches, context, uncancelled) != nullptr) return thread;
     }
     return nullptr;
+}
+ke::Thread* find_issuer(ke::Process& process, Matcher matches, const void* context, bool uncancelled) noexcept {
+    ke::Thread* thread = find_issuer(process.threads, matches, context, uncancelled);
+    return thread != nullptr ? thread : find_issuer(process.ended_threads, matches, context, uncancelled);
 }
 
 } // namespace
@@ -165,20 +170,25 @@ void cancel_process_io(ke::Process& process) noexcept {
         process, [](PIRP, const void*) { return true; }, nullptr);
 }
 
-void cancel_thread_io(ke::Thread& thread) noexcept {
-    cancel_matching(
-        thread, [](PIRP, const void*) { return true; }, nullptr);
+void wait_patiently(bool (*over)(const void*), const void* context) noexcept {
     LARGE_INTEGER pause;
     pause.QuadPart = -rundown_look;
-    for (LONGLONG waited = 0; !IsListEmpty(&thread.irp_list) && waited < rundown_patience; waited += rundown_look) {
+    for (LONGLONG waited = 0; !over(context) && waited < rundown_patience; waited += rundown_look) {
         KeDelayExecutionThread(KernelMode, FALSE, &pause);
     }
-    // What is still out belongs to nobody: its completion finds no thread.
-    while (!IsListEmpty(&thread.irp_list)) {
-        PIRP irp = CONTAINING_RECORD(thread.irp_list.Flink, IRP, ThreadListEntry);
-        dequeue_from_thread(irp);
-        irp->Tail.Overlay.Thread = nullptr;
-    }
+}
+
+void cancel_thread_io(ke::Thread& thread) noexcept {
+    const Matcher ends_with_it = [](PIRP irp, const void*) { return !outlives_thread(irp); };
+    cancel_matching(thread, ends_with_it, nullptr);
+    wait_patiently(
+        [](const void* ending) {
+            return !has_matching(
+                *const_cast<ke::Thread*>(static_cast<const ke::Thread*>(ending)),
+                [](PIRP irp, const void*) { return !outlives_thread(irp); }, nullptr);
+        },
+        &thread);
+    while (PIRP irp = find_matching(thread, ends_with_it, nullptr, false)) abandon_request(irp);
     end_system_thread(thread);
 }
 

@@ -5,6 +5,7 @@
 #include "io/attended.hpp"
 #include "io/call_driver.hpp"
 #include "io/irp.hpp"
+#include "io/left_requests.hpp"
 #include "io/state.hpp"
 #include "ke/apc.hpp"
 #include "ke/callout.hpp"
@@ -118,13 +119,6 @@ void unlock_pages(PIRP irp) noexcept {
     for (PMDL mdl = irp->MdlAddress; mdl != nullptr; mdl = mdl->Next) mm::unlock_pages(mdl);
 }
 
-void free_mdls(PIRP irp) noexcept {
-    while (PMDL mdl = irp->MdlAddress) {
-        irp->MdlAddress = mdl->Next;
-        mm::free_mdl(mdl);
-    }
-}
-
 // Paging and close requests have no thread to tell: their issuer waits on an event in its own frame.
 void finish_close_request(PIRP irp) noexcept {
     *irp->UserIosb = irp->IoStatus;
@@ -137,17 +131,8 @@ void NTAPI completion_apc(PKAPC apc, ke::NormalRoutine*, PVOID*, PVOID* argument
     finish_request(CONTAINING_RECORD(apc, IRP, Tail.Apc), static_cast<PFILE_OBJECT>(*argument1));
 }
 
-// Its thread has ended without waiting for it any longer, or is ending: the request is taken apart here.
-void drop(PIRP irp, PFILE_OBJECT file) noexcept {
-    if ((irp->Flags & IRP_DEALLOCATE_BUFFER) != 0) ex::free_pool(irp->AssociatedIrp.SystemBuffer, 0);
-    free_mdls(irp);
-    if (file != nullptr && irp->UserEvent != nullptr) release_event(irp, file);
-    if (file != nullptr) ob::dereference(file);
-    free_irp(irp);
-}
-
 void NTAPI rundown_apc(PKAPC apc) {
-    drop(CONTAINING_RECORD(apc, IRP, Tail.Apc), static_cast<PFILE_OBJECT>(apc->SystemArgument1));
+    drop_request(CONTAINING_RECORD(apc, IRP, Tail.Apc), static_cast<PFILE_OBJECT>(apc->SystemArgument1));
 }
 
 // As NT's free build ends it, when it queues the last stage to a thread that there is not.
@@ -163,12 +148,13 @@ void queue_completion(PIRP irp, CCHAR boost) noexcept {
     PFILE_OBJECT file = irp->Tail.Overlay.OriginalFileObject;
     if (irp->Tail.Overlay.Thread == nullptr) [[unlikely]] {
         if (irp->Cancel == FALSE) nobody_to_tell(irp);
-        return drop(irp, file);
+        return drop_request(irp, file);
     }
     ke::Thread& thread = thread_of(irp);
     KAPC& apc = irp->Tail.Apc;
     ke::initialize_apc(apc, thread, completion_apc, rundown_apc, nullptr, KernelMode, nullptr);
-    if (!ke::insert_apc(apc, file, nullptr, boost)) drop(irp, file);
+    if (!ke::insert_apc(apc, file, nullptr, boost)) [[unlikely]]
+        finish_left_request(irp, thread, file, boost);
     ke::reschedule_if_asked();
 }
 

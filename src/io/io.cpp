@@ -2,6 +2,7 @@
 
 #include "io/call_driver.hpp"
 #include "io/cancel.hpp"
+#include "io/left_requests.hpp"
 #include "ps/ps.hpp"
 
 namespace dirql::io {
@@ -23,7 +24,10 @@ bool initialize(ke::Machine& machine) noexcept {
         if (machine.processors[i]->io == nullptr) return false;
     }
     machine.hooks.calls_unwound = calls_unwound;
-    ps::set_io_rundown(machine, cancel_thread_io, cancel_process_io);
+    ps::set_io_rundown(machine, {.thread_ends = cancel_thread_io,
+                                 .thread_ended = keep_ended_thread,
+                                 .process_terminated = cancel_process_io,
+                                 .process_ends = end_left_requests});
     return true;
 }
 

@@ -157,6 +157,7 @@ void release_thread_stacks(Machine& machine, Thread& thread) noexcept {
 void initialize_process(Machine& machine, Process& process, const char* name) noexcept {
     initialize_header(process.header, object_type::process, 0, sizeof(DISPATCHER_HEADER));
     InitializeListHead(&process.threads);
+    InitializeListHead(&process.ended_threads);
     InsertTailList(&machine.processes, &process.all_entry);
     process.id = machine.next_id += 4;
     copy_name(process.name, name);

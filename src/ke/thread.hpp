@@ -23,8 +23,9 @@ struct PoolQuota {
 
 struct Process {
     DISPATCHER_HEADER header;
-    LIST_ENTRY threads;   // Thread::process_entry
-    LIST_ENTRY all_entry; // Machine::processes
+    LIST_ENTRY threads;       // Thread::process_entry
+    LIST_ENTRY ended_threads; // the same, of those that left requests behind: see io/left_requests.hpp
+    LIST_ENTRY all_entry;     // Machine::processes
     std::uint64_t id;
     std::byte* arena; // the process's stretch of the user half, null for the system process
     std::size_t arena_size;
@@ -44,6 +45,7 @@ struct ThreadIo {
     PDEVICE_OBJECT device_to_verify;
     void* system_thread; // of IoCreateSystemThread: what it keeps until its end
     bool hard_errors_disabled;
+    bool left_requests; // it has ended, and stands in Process::ended_threads
 };
 
 // What KeSaveFloatingPointState keeps until the state is restored: x87 and SSE control, and what the rules are checked by.

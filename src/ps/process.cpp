@@ -98,6 +98,7 @@ void exit_process(ke::Process& process, NTSTATUS status) noexcept {
     object.exit_status = object.terminated ? object.exit_status : status;
     announce_process_exit(process);
     ob::close_all_handles(process);
+    if (auto* io_rundown = state_of(ke::current_machine()).io.process_ends) io_rundown(process);
     object.exit_time = ke::system_time(ke::current_machine());
     process.header.SignalState = 1;
     ke::wake_waiters(process.header, 0);

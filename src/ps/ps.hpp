@@ -73,9 +73,19 @@ static_assert(offsetof(ProcessObject, process) == 0);
 // At boot, on the host's stack, after ob and mm: makes the system process an object, and sets the machine's hooks.
 [[nodiscard]] bool initialize(ke::Machine& machine) noexcept;
 
-// io's part of a thread's end: runs on the ending thread at PASSIVE_LEVEL, before its process closes handles. And its part of a
-// process's that is terminated, in any thread at PASSIVE_LEVEL: what its threads wait for is cancelled.
-void set_io_rundown(ke::Machine& machine, void (*rundown)(ke::Thread&), void (*cancel)(ke::Process&)) noexcept;
+// io's part of the ends of threads and processes.
+struct IoRundown {
+    // On the ending thread at PASSIVE_LEVEL, before its process closes handles.
+    void (*thread_ends)(ke::Thread&);
+    // It is no thread any more, and takes no APC. True: it is kept as an object until its requests have ended, and io owns the reference
+    // that it had to itself. At DISPATCH_LEVEL, in no thread.
+    bool (*thread_ended)(ke::Thread&);
+    // A process is terminated, in any thread at PASSIVE_LEVEL: what its threads wait for is cancelled.
+    void (*process_terminated)(ke::Process&);
+    // On its last thread at PASSIVE_LEVEL, its handles are closed.
+    void (*process_ends)(ke::Process&);
+};
+void set_io_rundown(ke::Machine& machine, const IoRundown& rundown) noexcept;
 
 // An application's process, with an arena and an empty handle table. The caller owns a reference (ob::dereference). It ends when
 // the last of its threads ends. Null when memory is exhausted. From the host's boot context, or a thread at PASSIVE_LEVEL.

@@ -1,8 +1,8 @@
 // The end of a thread: what is still under way is undone, in the context of the thread, at PASSIVE_LEVEL.
 //
 //   regions and IRQL must be as at its start, else bug check 0x20
-//   io cancels its IRPs and waits for them
-//   the last thread of a process closes the process's handles
+//   io cancels its IRPs and waits for them, but for those that may outlive it
+//   the last thread of a process closes the process's handles, and what requests are left then are cancelled and waited for
 //   user APCs that it will never run are run down; a kernel APC still queued is bug check 0x20
 //
 // ke then gives up its mutexes, signals it, and leaves; the executor takes its stacks back and thread_reaped drops the
@@ -86,7 +86,7 @@ void run_down_thread(ke::Thread& thread) noexcept {
     if (object.vetoed || object.asked_status != STATUS_SUCCESS) thread.exit_status = object.asked_status;
     object.terminating = true;
     if (object.announced) announce_thread_exit(thread);
-    if (auto* io_rundown = state_of(machine).io_rundown) io_rundown(thread);
+    if (auto* io_rundown = state_of(machine).io.thread_ends) io_rundown(thread);
     ke::Process& process = process_of(thread);
     const bool last = --object_of(process).live_threads == 0 && &process != machine.system_process;
     if (last) exit_process(process, thread.exit_status);
@@ -98,7 +98,8 @@ void run_down_thread(ke::Thread& thread) noexcept {
 void thread_reaped(ke::Thread& thread) noexcept {
     RemoveEntryList(&thread.process_entry);
     thread.process_entry.Flink = nullptr;
-    ob::dereference(&thread);
+    auto* ended = state_of(ke::current_machine()).io.thread_ended;
+    if (ended == nullptr || !ended(thread)) ob::dereference(&thread);
 }
 
 } // namespace dirql::ps

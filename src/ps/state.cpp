@@ -31,6 +31,7 @@ bool make_system_process(ke::Machine& machine) noexcept {
     process = *machine.system_process;
     InitializeListHead(&process.header.WaitListHead);
     InitializeListHead(&process.threads);
+    InitializeListHead(&process.ended_threads);
     RemoveEntryList(&machine.system_process->all_entry);
     InsertHeadList(&machine.processes, &process.all_entry);
     object.create_time = ke::system_time(machine);
@@ -64,9 +65,6 @@ bool initialize(ke::Machine& machine) noexcept {
     return true;
 }
 
-void set_io_rundown(ke::Machine& machine, void (*rundown)(ke::Thread&), void (*cancel)(ke::Process&)) noexcept {
-    state_of(machine).io_rundown = rundown;
-    state_of(machine).io_cancel = cancel;
-}
+void set_io_rundown(ke::Machine& machine, const IoRundown& rundown) noexcept { state_of(machine).io = rundown; }
 
 } // namespace dirql::ps

@@ -10,8 +10,7 @@ namespace dirql::ps {
 inline constexpr KPRIORITY normal_base_priority = 8;
 
 struct State {
-    void (*io_rundown)(ke::Thread&);
-    void (*io_cancel)(ke::Process&);
+    IoRundown io;
     NotifyLists notify;
     std::uint64_t start_keys; // given so far
 };

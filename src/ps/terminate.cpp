@@ -34,7 +34,7 @@ NTSTATUS terminate(ke::Process& process, NTSTATUS status) noexcept {
         exit_process(process, status);
     } else {
         end_threads(process, status, nullptr);
-        if (auto* cancel = state_of(ke::current_machine()).io_cancel) cancel(process);
+        if (auto* cancel = state_of(ke::current_machine()).io.process_terminated) cancel(process);
     }
     ke::reschedule_if_asked();
     return STATUS_SUCCESS;

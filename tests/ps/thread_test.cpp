@@ -195,15 +195,21 @@ TEST_CASE_METHOD(ThreadFixture, "the io rundown runs on the ending thread, at PA
     ran = nullptr;
     level = HIGH_LEVEL;
     ke::Thread* self = nullptr;
-    ps::set_io_rundown(
-        machine(),
-        [](ke::Thread& thread) {
-            if (&thread == ke::current_thread()) ran = &thread;
-            level = KeGetCurrentIrql();
-        },
-        nullptr);
+    static ke::Thread* ended;
+    ended = nullptr;
+    ps::IoRundown rundown{};
+    rundown.thread_ends = [](ke::Thread& thread) {
+        if (&thread == ke::current_thread()) ran = &thread;
+        level = KeGetCurrentIrql();
+    };
+    rundown.thread_ended = [](ke::Thread& thread) {
+        ended = &thread;
+        return false;
+    };
+    ps::set_io_rundown(machine(), rundown);
     run([&] { self = ke::current_thread(); });
     CHECK(ran == self);
+    CHECK(ended == self);
     CHECK(level == PASSIVE_LEVEL);
 }
 
