@@ -46,7 +46,9 @@ void mark_charged(Pool& pool, void* block, std::size_t bytes, std::uint64_t paye
 NTSTATUS charge_pool_quota(ke::Process& process, bool paged, std::size_t bytes) noexcept {
     if (&process == ke::current_machine().system_process) return STATUS_SUCCESS;
     ke::PoolQuota& quota = process.pool_quota[paged];
-    const std::size_t limit = quota.limit != 0 ? quota.limit : ~std::size_t{0};
+    const std::size_t physical = ke::current_machine().options.physical_memory;
+    const std::size_t unset = bytes <= physical ? physical : ~std::size_t{0}; // more than there is: no matter of quota
+    const std::size_t limit = quota.limit != 0 ? quota.limit : unset;
     if (bytes > limit || quota.used > limit - bytes) return STATUS_QUOTA_EXCEEDED;
     quota.used += bytes;
     quota.peak = std::max(quota.peak, quota.used);

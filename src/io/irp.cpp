@@ -2,6 +2,7 @@
 
 #include "diag/trace.hpp"
 #include "ex/pool.hpp"
+#include "ex/pool_quota.hpp"
 #include "io/call_driver.hpp"
 #include "io/state.hpp"
 #include "ke/exports/io.hpp"
@@ -63,6 +64,24 @@ CCHAR room_for(CCHAR stack_size) noexcept {
     return stack_size <= small_stack ? small_stack : large_stack;
 }
 
+PIRP irp_in(IrpPrefix* prefix, CCHAR stack_size, unsigned allocation_flags) noexcept {
+    prefix->frame = nullptr;
+    prefix->output_size = 0;
+    auto irp = reinterpret_cast<PIRP>(prefix + 1);
+    set_up(irp, irp_size(stack_size), stack_size);
+    irp->AllocationFlags = static_cast<UCHAR>(allocation::prefixed | allocation_flags);
+    DIRQL_TRACE(irp_allocated, .irp = irp);
+    return irp;
+}
+
+// In none of the lists, so that what its process pays is returned when it is freed.
+PIRP allocate_charged_irp(CCHAR stack_size) noexcept {
+    NTSTATUS status;
+    void* memory = ex::allocate_charged_pool(nullptr, NonPagedPoolNx, sizeof(IrpPrefix) + irp_size(stack_size), irp_tag,
+                                             ex::Fill::none, status);
+    return memory == nullptr ? nullptr : irp_in(static_cast<IrpPrefix*>(memory), stack_size, allocation::quota);
+}
+
 [[gnu::cold, gnu::noinline]] IrpPrefix* new_irp(CCHAR stack_size) noexcept {
     const std::size_t size = sizeof(IrpPrefix) + irp_size(room_for(stack_size));
     return static_cast<IrpPrefix*>(ex::allocate_pool(NonPagedPoolNx, size, irp_tag));
@@ -75,14 +94,7 @@ PIRP allocate_bare_irp(CCHAR stack_size) noexcept {
     IrpPrefix* prefix = list == nullptr ? nullptr : take_from(*list);
     if (prefix == nullptr) prefix = new_irp(stack_size);
     if (prefix == nullptr) return nullptr;
-    prefix->frame = nullptr;
-    prefix->output_size = 0;
-    auto irp = reinterpret_cast<PIRP>(prefix + 1);
-    set_up(irp, irp_size(stack_size), stack_size);
-    irp->AllocationFlags =
-        list == nullptr ? allocation::prefixed : allocation::prefixed | allocation::fixed_size | allocation::lookaside;
-    DIRQL_TRACE(irp_allocated, .irp = irp);
-    return irp;
+    return irp_in(prefix, stack_size, list == nullptr ? 0u : allocation::fixed_size | allocation::lookaside);
 }
 
 PIRP allocate_irp(CCHAR stack_size) noexcept {
@@ -92,8 +104,9 @@ PIRP allocate_irp(CCHAR stack_size) noexcept {
 }
 
 PIRP allocate_irp_for(CCHAR stack_size, bool charge_quota) noexcept {
-    PIRP irp = allocate_irp(stack_size);
-    if (irp != nullptr && charge_quota) irp->AllocationFlags |= allocation::quota;
+    if (!charge_quota) return allocate_irp(stack_size);
+    PIRP irp = allocate_charged_irp(stack_size);
+    if (irp != nullptr) set_issuer(irp);
     return irp;
 }
 

@@ -52,7 +52,7 @@ enum : UCHAR {
 [[nodiscard]] PIRP allocate_irp(CCHAR stack_size) noexcept;
 // One whose issuer queues it to its thread, or frees it: its ThreadListEntry and ApcEnvironment are not set.
 [[nodiscard]] PIRP allocate_bare_irp(CCHAR stack_size) noexcept;
-// For a driver, perhaps at the expense of the current process.
+// For a driver, perhaps at the expense of the current process: null also when that may have no more.
 [[nodiscard]] PIRP allocate_irp_for(CCHAR stack_size, bool charge_quota) noexcept;
 void free_irp(PIRP irp) noexcept;
 

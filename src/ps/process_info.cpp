@@ -11,6 +11,7 @@
 #include "ps/ps.hpp"
 #include "se/token.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace dirql::ps {
@@ -36,14 +37,14 @@ NTSTATUS copy_image_name(const UNICODE_STRING& name, PUNICODE_STRING* result) no
     return STATUS_SUCCESS;
 }
 
-std::size_t& quota_of(PEPROCESS process, POOL_TYPE type) noexcept {
-    return process_at(process).process.pool_quota[(type & PagedPool) != 0 ? 1 : 0].used;
+ke::PoolQuota& quota_of(PEPROCESS process, POOL_TYPE type) noexcept {
+    return process_at(process).process.pool_quota[(type & PagedPool) != 0 ? 1 : 0];
 }
 
-// A process may be charged with what the machine has, no more.
-bool fits(std::size_t charged, std::size_t amount) noexcept {
-    const std::size_t limit = ke::current_machine().options.physical_memory;
-    return amount <= limit && charged <= limit - amount;
+// Without a limit of its own, a process may be charged with what the machine has.
+bool fits(const ke::PoolQuota& quota, std::size_t amount) noexcept {
+    const std::size_t limit = quota.limit != 0 ? quota.limit : ke::current_machine().options.physical_memory;
+    return amount <= limit && quota.used <= limit - amount;
 }
 
 } // namespace
@@ -145,14 +146,15 @@ BOOLEAN NTAPI PsIsProcessBeingDebugged(PEPROCESS Process) {
 // Raises STATUS_QUOTA_EXCEEDED.
 VOID NTAPI PsChargePoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount) {
     DIRQL_DOOR(PsChargePoolQuota);
-    std::size_t& charged = ps::quota_of(Process, PoolType);
-    if (!ps::fits(charged, Amount)) ke::raise_status(STATUS_QUOTA_EXCEEDED);
-    charged += Amount;
+    ke::PoolQuota& quota = ps::quota_of(Process, PoolType);
+    if (!ps::fits(quota, Amount)) ke::raise_status(STATUS_QUOTA_EXCEEDED);
+    quota.used += Amount;
+    quota.peak = std::max(quota.peak, quota.used);
 }
 
 VOID NTAPI PsReturnPoolQuota(PEPROCESS Process, POOL_TYPE PoolType, ULONG_PTR Amount) {
     DIRQL_DOOR(PsReturnPoolQuota);
-    std::size_t& charged = ps::quota_of(Process, PoolType);
+    std::size_t& charged = ps::quota_of(Process, PoolType).used;
     if (charged < Amount) {
         ke::bug_check(QUOTA_UNDERFLOW, ke::parameter(Process), PoolType & PagedPool, charged, Amount,
                       {.rule = "more pool quota was returned than had been charged",

@@ -216,3 +216,52 @@ TEST_CASE("what a handle grants goes down with the location, and into no locatio
     CHECK(copied == STATUS_SUCCESS);
     CHECK(fresh == STATUS_ACCESS_DENIED);
 }
+
+TEST_CASE("an IRP is charged to the process that it is allocated for, until it is freed") {
+    MachineOptions options;
+    options.physical_memory = std::size_t{64} << 20;
+    Lab lab(options);
+    Behaviour behaviour;
+    bool asked = false;
+    lab.load("r", [&](PDRIVER_OBJECT driver) { return create_device(driver, u"\\Device\\R", behaviour); });
+    behaviour[IRP_MJ_READ] = [&](PDEVICE_OBJECT, PIRP irp) {
+        asked = true;
+        PEPROCESS const process = PsGetCurrentProcess();
+        const std::size_t rest = 8 * IoSizeOfIrp(1);
+        const std::size_t taken = options.physical_memory - rest;
+        PsChargePoolQuota(process, NonPagedPool, taken); // of what a process may have at most
+        for (int round = 0; round < 3; ++round) {
+            std::vector<PIRP> irps;
+            while (PIRP charged = IoAllocateIrp(1, TRUE)) {
+                CHECK((charged->AllocationFlags & IRP_QUOTA_CHARGED) != 0);
+                irps.push_back(charged);
+            }
+            CHECK(irps.size() >= 6);
+            CHECK(irps.size() <= 8);
+            CHECK(IoAllocateIrpEx(nullptr, 1, TRUE) == nullptr);
+            PIRP free_of_charge = IoAllocateIrp(1, FALSE);
+            CHECK(free_of_charge != nullptr);
+            IoFreeIrp(free_of_charge);
+            IoReuseIrp(irps.back(), STATUS_SUCCESS);
+            CHECK((irps.back()->AllocationFlags & IRP_QUOTA_CHARGED) != 0);
+            {
+                const Attachment attachment(system_process()); // another pays, or in this case nobody
+                PIRP others = IoAllocateIrp(100, TRUE);
+                CHECK(others != nullptr);
+                IoFreeIrp(others);
+                IoFreeIrp(irps.back()); // and it is returned to who has paid
+                irps.pop_back();
+            }
+            irps.push_back(IoAllocateIrp(1, TRUE));
+            CHECK(irps.back() != nullptr);
+            CHECK(IoAllocateIrp(1, TRUE) == nullptr);
+            for (PIRP one : irps) IoFreeIrp(one);
+        }
+        PsReturnPoolQuota(process, NonPagedPool, taken);
+        return complete(irp, STATUS_SUCCESS);
+    };
+    const Outcome outcome = lab.run([](Process& process) { CHECK(process.open("\\Device\\R").value().read(1).ok()); });
+    INFO(outcome.report);
+    CHECK(outcome.finished());
+    CHECK(asked);
+}
