@@ -212,6 +212,8 @@ bool starts_processing(const KDPC& dpc, const Processor& target, const Processor
 
 } // namespace
 
+bool cancel_dpc(KDPC& dpc) noexcept { return remove_dpc(dpc); }
+
 bool threaded_dpcs_queued(const Processor& processor) noexcept {
     const ThreadedDpcs* threaded = threaded_on(processor);
     return threaded != nullptr && threaded->queue.Flink != nullptr;

@@ -15,6 +15,8 @@ bool target_dpc(KDPC& dpc, unsigned processor) noexcept;
 
 // Queues on its target processor; false when it is queued already.
 bool insert_dpc(PKDPC dpc, void* argument1, void* argument2) noexcept;
+// False when it was not queued.
+bool cancel_dpc(KDPC& dpc) noexcept;
 
 // Whether a threaded DPC is queued on it.
 [[nodiscard]] bool threaded_dpcs_queued(const Processor& processor) noexcept;

@@ -103,6 +103,7 @@ bool initialize_thread(Machine& machine, Thread& thread, const ThreadStart& star
     InitializeListHead(&thread.irp_list);
     for (LIST_ENTRY& list : thread.apcs) InitializeListHead(&list);
     InitializeListHead(&thread.mutants);
+    InitializeListHead(&thread.apc_timers);
     thread.seh = SehState{};
     thread.seh.unhandled = unhandled_exception;
     thread.seh.door_unwound = calls_unwound;

@@ -14,7 +14,7 @@ namespace dirql::ke {
 
 enum class ThreadState : std::uint8_t { initialized, ready, running, waiting, terminated };
 
-// Pool that a process is charged for, bytes. A limit of 0: as much as there is.
+// Pool that a process is charged for, bytes. A limit of 0, the default as on Windows: what the machine has.
 struct PoolQuota {
     std::size_t used;
     std::size_t peak;
@@ -122,7 +122,8 @@ struct Thread {
 
     Process* process;
     LIST_ENTRY process_entry;
-    LIST_ENTRY mutants; // KMUTANTs it owns
+    LIST_ENTRY mutants;    // KMUTANTs it owns
+    LIST_ENTRY apc_timers; // ob: those that queue an APC to it
     std::uint64_t id;
     NTSTATUS exit_status;
     PKSTART_ROUTINE start_routine;

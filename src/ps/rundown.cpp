@@ -1,6 +1,7 @@
 // The end of a thread: what is still under way is undone, in the context of the thread, at PASSIVE_LEVEL.
 //
 //   regions and IRQL must be as at its start, else bug check 0x20
+//   timers that were to queue APCs to it are cancelled
 //   io cancels its IRPs and waits for them, but for those that may outlive it
 //   the last thread of a process closes the process's handles, and what requests are left then are cancelled and waited for
 //   user APCs that it will never run are run down; a kernel APC still queued is bug check 0x20
@@ -14,6 +15,7 @@
 #include "ke/stop.hpp"
 #include "ke/timer.hpp"
 #include "ob/object.hpp"
+#include "ob/timer.hpp"
 #include "ps/make_thread.hpp"
 #include "ps/state.hpp"
 #include "se/token.hpp"
@@ -86,6 +88,7 @@ void run_down_thread(ke::Thread& thread) noexcept {
     if (object.vetoed || object.asked_status != STATUS_SUCCESS) thread.exit_status = object.asked_status;
     object.terminating = true;
     if (object.announced) announce_thread_exit(thread);
+    ob::run_down_timers(thread);
     if (auto* io_rundown = state_of(machine).io.thread_ends) io_rundown(thread);
     ke::Process& process = process_of(thread);
     const bool last = --object_of(process).live_threads == 0 && &process != machine.system_process;
