@@ -26,7 +26,9 @@ enum : std::uint64_t { not_saved = 0, other_irql = 1 };
     bug_check(INVALID_FLOATING_POINT_STATE, what, p2, p3, 0, {.rule = rule, .document = document});
 }
 
-NTSTATUS save(const void* place) noexcept {
+} // namespace
+
+NTSTATUS save_floating_point(const void* place) noexcept {
     const Processor& processor = *current_processor();
     Thread& thread = *processor.current;
     if (thread.saves_open == most_floating_point_saves) return STATUS_INSUFFICIENT_RESOURCES;
@@ -41,7 +43,7 @@ NTSTATUS save(const void* place) noexcept {
     return STATUS_SUCCESS;
 }
 
-void restore(const void* place) noexcept {
+void restore_floating_point(const void* place) noexcept {
     const Processor& processor = *current_processor();
     Thread& thread = *processor.current;
     if (thread.saves_open == 0)
@@ -56,7 +58,12 @@ void restore(const void* place) noexcept {
     --thread.saves_open;
 }
 
-} // namespace
+void refuse_other_thread(const void* saved_in) noexcept {
+    if (saved_in == current_thread()) [[likely]]
+        return;
+    broken(2, parameter(saved_in), parameter(current_thread()),
+           "an extended processor state was restored in another thread than it was saved in");
+}
 
 void refuse_open_saves(const Thread& thread, unsigned open_before) noexcept {
     if (thread.saves_open == open_before) [[likely]]
@@ -72,33 +79,12 @@ extern "C" {
 
 NTSTATUS NTAPI KeSaveFloatingPointState(PKFLOATING_SAVE FloatSave) {
     DIRQL_DOOR(KeSaveFloatingPointState);
-    return save(FloatSave);
+    return save_floating_point(FloatSave);
 }
 
 NTSTATUS NTAPI KeRestoreFloatingPointState(PKFLOATING_SAVE FloatSave) {
     DIRQL_DOOR(KeRestoreFloatingPointState);
-    restore(FloatSave);
+    restore_floating_point(FloatSave);
     return STATUS_SUCCESS;
-}
-
-// Of the states of the mask, what outlives a call: control. The registers of SSE and AVX belong to no caller here, whoever calls.
-NTSTATUS NTAPI KeSaveExtendedProcessorState(ULONG64 Mask, PXSTATE_SAVE XStateSave) {
-    DIRQL_DOOR(KeSaveExtendedProcessorState);
-    const NTSTATUS status = save(XStateSave);
-    if (!NT_SUCCESS(status)) return status;
-    *XStateSave = {};
-    XStateSave->Thread = KeGetCurrentThread();
-    XStateSave->Level = current_processor()->irql;
-    XStateSave->XStateContext.Mask = Mask;
-    return STATUS_SUCCESS;
-}
-
-VOID NTAPI KeRestoreExtendedProcessorState(PXSTATE_SAVE XStateSave) {
-    DIRQL_DOOR(KeRestoreExtendedProcessorState);
-    if (XStateSave->Thread != KeGetCurrentThread()) [[unlikely]] {
-        broken(2, parameter(XStateSave->Thread), parameter(current_thread()),
-               "an extended processor state was restored in another thread than it was saved in");
-    }
-    restore(XStateSave);
 }
 }

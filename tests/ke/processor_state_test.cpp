@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include <array>
+
 using namespace ke_test;
 
 extern "C" {
@@ -124,6 +126,77 @@ TEST_CASE("the rules of saved floating-point states are checked", "[ke][float]")
         });
         check_bug_check(kernel.run(bodies), INVALID_FLOATING_POINT_STATE, 2);
     }
+}
+
+namespace {
+
+using Vector = std::array<std::uint64_t, 4>;
+
+// What the library's own code has no use for.
+[[gnu::target("avx")]] void load_ymm15(const Vector& value) { asm volatile("vmovdqu %0, %%ymm15" : : "m"(value)); }
+[[gnu::target("avx")]] Vector ymm15() {
+    Vector value{};
+    asm volatile("vmovdqu %%ymm15, %0" : "=m"(value));
+    return value;
+}
+void load_xmm15(const Vector& value) { asm volatile("movdqu %0, %%xmm15" : : "m"(value)); }
+Vector xmm15() {
+    Vector value{};
+    asm volatile("movdqu %%xmm15, %0" : "=m"(value));
+    return value;
+}
+
+constexpr Vector drivers{1, 2, 3, 4}, others{5, 6, 7, 8};
+
+} // namespace
+
+TEST_CASE("the registers of the features that are asked for come back", "[ke][float]") {
+    KernelFixture kernel;
+    check_finished(kernel.run([] {
+        const ULONG64 enabled = RtlGetEnabledExtendedFeatures(~ULONG64{0});
+        CHECK((enabled & XSTATE_MASK_LEGACY) == XSTATE_MASK_LEGACY); // of every processor of the last fifteen years
+        CHECK(RtlGetEnabledExtendedFeatures(XSTATE_MASK_LEGACY_SSE) == XSTATE_MASK_LEGACY_SSE);
+        CHECK(RtlGetEnabledExtendedFeatures(0) == 0);
+        XSTATE_SAVE outer, inner;
+        load_xmm15(drivers);
+        const Vector before = xmm15();
+        REQUIRE(KeSaveExtendedProcessorState(XSTATE_MASK_LEGACY, &outer) == STATUS_SUCCESS);
+        CHECK(outer.XStateContext.Mask == XSTATE_MASK_LEGACY);
+        CHECK(outer.XStateContext.Area != nullptr);
+        CHECK(reinterpret_cast<std::uintptr_t>(outer.XStateContext.Area) % 64 == 0);
+        CHECK(outer.XStateContext.Length >= 576);
+        load_xmm15(others);
+        const Vector changed = xmm15();
+        CHECK(changed != before);
+        // Another within it, of x87 alone: SSE's registers stay as they are then.
+        REQUIRE(KeSaveExtendedProcessorState(XSTATE_MASK_LEGACY_FLOATING_POINT, &inner) == STATUS_SUCCESS);
+        load_xmm15(drivers);
+        KeRestoreExtendedProcessorState(&inner);
+        const Vector kept = xmm15();
+        load_xmm15(others);
+        KeRestoreExtendedProcessorState(&outer);
+        const Vector after = xmm15();
+        CHECK(kept == before);
+        CHECK(after == before);
+        if ((enabled & XSTATE_MASK_GSSE) != 0) {
+            load_ymm15(drivers);
+            REQUIRE(KeSaveExtendedProcessorState(XSTATE_MASK_GSSE | XSTATE_MASK_LEGACY, &outer) == STATUS_SUCCESS);
+            load_ymm15(others);
+            KeRestoreExtendedProcessorState(&outer);
+            const Vector wide = ymm15();
+            CHECK(wide == drivers);
+        }
+        // No feature, or one that there is not: nothing to keep but the rules.
+        REQUIRE(KeSaveExtendedProcessorState(ULONG64{1} << 62, &outer) == STATUS_SUCCESS);
+        CHECK(outer.XStateContext.Area == nullptr);
+        KeRestoreExtendedProcessorState(&outer);
+        XSTATE_SAVE many[20];
+        int saved = 0;
+        while (saved < 20 && NT_SUCCESS(KeSaveExtendedProcessorState(XSTATE_MASK_LEGACY, &many[saved]))) ++saved;
+        CHECK(saved > 3);
+        CHECK(saved < 20);
+        while (saved-- > 0) KeRestoreExtendedProcessorState(&many[saved]);
+    }));
 }
 
 namespace {
