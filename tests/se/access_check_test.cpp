@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "ps/process_fixture.hpp"
 
+#include "ex/pool.hpp"
 #include "rtl/acl.hpp"
 #include "rtl/sddl.hpp"
 #include "rtl/sid.hpp"
@@ -49,7 +50,9 @@ Answer ask(PSECURITY_DESCRIPTOR descriptor, se::Token* token, ACCESS_MASK desire
                                    &answer.granted, &answer.status) != FALSE;
     if (used != nullptr) {
         answer.privileges = used->PrivilegeCount;
+        const std::size_t blocks = ex::pool_totals().blocks;
         SeFreePrivileges(used);
+        CHECK(ex::pool_totals().blocks == blocks - 1);
     }
     return answer;
 }
@@ -171,6 +174,11 @@ TEST_CASE_METHOD(AccessFixture, "a client counts from the level of impersonation
         CHECK(SeAccessCheck(users_only.get(), &subject, FALSE, 0x1, 0, nullptr, &mapping, UserMode, &granted, &status));
         CHECK(granted == 0x1);
         CHECK(SeQuerySubjectContextToken(&subject) == &user);
+        const auto references = ob::header_of(&user).pointer_count;
+        SeLockSubjectContext(&subject); // its tokens stay until it is unlocked
+        CHECK(ob::header_of(&user).pointer_count == references + 1);
+        SeUnlockSubjectContext(&subject);
+        CHECK(ob::header_of(&user).pointer_count == references);
         SeReleaseSubjectContext(&subject);
         CHECK(subject.PrimaryToken == nullptr);
     });

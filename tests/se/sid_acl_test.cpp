@@ -1,6 +1,7 @@
 // SIDs, ACLs and descriptors by their exports.
 #include "catch.hpp"
 
+#include "ex/pool.hpp"
 #include "rtl/acl.hpp"
 #include "rtl/descriptor.hpp"
 #include "rtl/sid.hpp"
@@ -93,7 +94,9 @@ TEST_CASE("SIDs become text, in the caller's buffer or in a block of pool") {
         CHECK(RtlAllocateAndInitializeSid(&authority, 9, 1, 2, 3, 4, 5, 6, 7, 8, &sid) == STATUS_INVALID_SID);
         REQUIRE(RtlAllocateAndInitializeSid(&authority, 8, 1, 2, 3, 4, 5, 6, 7, 8, &sid) == STATUS_SUCCESS);
         CHECK(text_of(sid) == u"S-1-5-1-2-3-4-5-6-7-8");
+        const std::size_t blocks = ex::pool_totals().blocks;
         CHECK(RtlFreeSid(sid) == nullptr);
+        CHECK(ex::pool_totals().blocks == blocks - 1);
     });
     CHECK(stop.kind == ke::StopKind::none);
     SidBuffer sid;
