@@ -41,6 +41,15 @@ VOID thread_routine(HANDLE process, HANDLE, BOOLEAN create) {
     if (create && end_at_thread) end(process);
 }
 
+// Whether threads are said to be terminating, when they begin and when they end.
+std::vector<BOOLEAN> terminating;
+VOID ask_thread(HANDLE, HANDLE id, BOOLEAN create) {
+    PETHREAD thread = PsGetCurrentThread();
+    if (create) REQUIRE(PsLookupThreadByThreadId(id, &thread) == STATUS_SUCCESS);
+    terminating.push_back(PsIsThreadTerminating(thread));
+    if (create) ObDereferenceObject(thread);
+}
+
 struct Watched {
     explicit Watched(bool at_process) {
         heard.clear();
@@ -66,6 +75,26 @@ HANDLE open(ke::Process& process) {
 }
 
 } // namespace
+
+TEST_CASE_METHOD(EndFixture, "a thread is terminating when its end is announced, and from then on") {
+    terminating.clear();
+    in_kernel([&] {
+        REQUIRE(PsSetCreateThreadNotifyRoutine(ask_thread) == STATUS_SUCCESS);
+        HANDLE handle = nullptr;
+        const auto routine = [](PVOID) {};
+        REQUIRE(PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, nullptr, nullptr, nullptr, routine, nullptr) ==
+                STATUS_SUCCESS);
+        PVOID thread = nullptr;
+        REQUIRE(ObReferenceObjectByHandle(handle, 0, *PsThreadType, KernelMode, &thread, nullptr) == STATUS_SUCCESS);
+        CHECK(ZwWaitForSingleObject(handle, FALSE, nullptr) == STATUS_SUCCESS);
+        CHECK(PsRemoveCreateThreadNotifyRoutine(ask_thread) == STATUS_SUCCESS);
+        CHECK(PsIsThreadTerminating(static_cast<PETHREAD>(thread)));
+        CHECK_FALSE(PsIsThreadTerminating(PsGetCurrentThread()));
+        ObDereferenceObject(thread);
+        ZwClose(handle);
+    });
+    CHECK(terminating == std::vector<BOOLEAN>{FALSE, TRUE});
+}
 
 TEST_CASE_METHOD(EndFixture, "a process that has ended gets no handles any more") {
     in_kernel([&] {

@@ -76,6 +76,25 @@ TEST_CASE_METHOD(ApplicationFixture,
     CHECK(objects(ps::process_type) == processes - 1);
 }
 
+TEST_CASE_METHOD(ApplicationFixture, "a process's time of creation lies where it was made") {
+    const auto stop = run([&] {
+        LARGE_INTEGER before, after, pause;
+        pause.QuadPart = -10'000;
+        KeQuerySystemTime(&before);
+        KeDelayExecutionThread(KernelMode, FALSE, &pause);
+        ke::Process* process = ps::create_process(machine(), "Application");
+        REQUIRE(process != nullptr);
+        KeDelayExecutionThread(KernelMode, FALSE, &pause);
+        KeQuerySystemTime(&after);
+        const LONGLONG created = PsGetProcessCreateTimeQuadPart(ps::as_eprocess(process));
+        CHECK(created >= before.QuadPart + 10'000);
+        CHECK(created <= after.QuadPart - 10'000);
+        CHECK(PsGetProcessCreateTimeQuadPart(PsInitialSystemProcess) < created);
+        ob::dereference(process);
+    });
+    CHECK(stop.kind == ke::StopKind::none);
+}
+
 TEST_CASE_METHOD(ApplicationFixture, "handles stay while another thread of the process runs") {
     ke::Process* process = create_process();
     static HANDLE shared;
