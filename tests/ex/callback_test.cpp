@@ -293,6 +293,32 @@ TEST_CASE("misuse of push locks and rundown protection", "[pushlock][rundown][bu
     CHECK(stop.parameters[3] == p4);
 }
 
+TEST_CASE("what is marked as run down gives no reference until it begins anew", "[rundown]") {
+    KernelFixture kernel;
+    const ke::Stop stop = kernel.run([&] {
+        EX_RUNDOWN_REF plain;
+        ExInitializeRundownProtection(&plain);
+        CHECK(ExAcquireRundownProtection(&plain) == TRUE);
+        ExReleaseRundownProtection(&plain);
+        ExRundownCompleted(&plain);
+        CHECK(ExAcquireRundownProtection(&plain) == FALSE);
+        ExWaitForRundownProtectionRelease(&plain); // there is nothing left to wait for
+        ExReInitializeRundownProtection(&plain);
+        CHECK(ExAcquireRundownProtection(&plain) == TRUE);
+
+        PEX_RUNDOWN_REF_CACHE_AWARE shared = ExAllocateCacheAwareRundownProtection(NonPagedPoolNx, 0x6E647552);
+        REQUIRE(shared != nullptr);
+        ExRundownCompletedCacheAware(shared);
+        CHECK(ExAcquireRundownProtectionCacheAware(shared) == FALSE);
+        ExWaitForRundownProtectionReleaseCacheAware(shared);
+        ExReInitializeRundownProtectionCacheAware(shared);
+        CHECK(ExAcquireRundownProtectionCacheAware(shared) == TRUE);
+        ExReleaseRundownProtectionCacheAware(shared);
+        ExFreeCacheAwareRundownProtection(shared);
+    });
+    CHECK(stop.kind == ke::StopKind::none);
+}
+
 TEST_CASE("cache-aware rundown protection in the driver's own memory", "[rundown]") {
     ke::MachineOptions options;
     options.processors = 3;

@@ -1,6 +1,8 @@
 #include "catch.hpp"
 #include "support/kernel_fixture.hpp"
 
+#include <cstring>
+
 using namespace dirql;
 using test::KernelFixture;
 
@@ -53,7 +55,8 @@ TEST_CASE("trying takes a free mutex only", "[mutex]") {
 TEST_CASE("a guarded mutex holds APCs back without raising the level", "[mutex]") {
     KernelFixture kernel;
     KGUARDED_MUTEX mutex;
-    (void)kernel.run([&] {
+    std::memset(&mutex, 0x55, sizeof mutex); // as memory may be
+    const ke::Stop stop = kernel.run([&] {
         KeInitializeGuardedMutex(&mutex);
         KeAcquireGuardedMutex(&mutex);
         CHECK(KeGetCurrentIrql() == PASSIVE_LEVEL);
@@ -61,7 +64,13 @@ TEST_CASE("a guarded mutex holds APCs back without raising the level", "[mutex]"
         CHECK(KeTryToAcquireGuardedMutex(&mutex) == FALSE);
         KeReleaseGuardedMutex(&mutex);
         CHECK(KeAreAllApcsDisabled() == FALSE);
+        CHECK(KeTryToAcquireGuardedMutex(&mutex) == TRUE);
+        CHECK(KeGetCurrentIrql() == PASSIVE_LEVEL);
+        CHECK(KeAreAllApcsDisabled() == TRUE);
+        KeReleaseGuardedMutex(&mutex);
+        CHECK(KeAreAllApcsDisabled() == FALSE);
     });
+    CHECK(stop.kind == ke::StopKind::none);
 }
 
 TEST_CASE("misuse of fast mutexes", "[mutex][bugcheck]") {

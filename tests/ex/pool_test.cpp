@@ -80,6 +80,22 @@ TEST_CASE("fresh memory holds a pattern, or zeroes where the function promises t
     CHECK(stop.kind == ke::StopKind::none);
 }
 
+TEST_CASE("a block without a tag of its own has the tag that Windows gives it", "[pool]") {
+    KernelFixture kernel;
+    const ke::Stop stop = kernel.run([&] {
+        for (const POOL_TYPE type : {NonPagedPool, PagedPool}) {
+            void* block = ExAllocatePool(type, 100);
+            REQUIRE(block != nullptr);
+            CHECK(ex::find_pool_block(block).tag == ex::pool_tag("None"));
+            CHECK(ex::find_pool_block(block).paged == (type == PagedPool));
+            CHECK(ex::pool_block_size(block) == 100);
+            CHECK(*static_cast<std::uint64_t*>(block) == ex::fresh_pattern);
+            ExFreePool(block);
+        }
+    });
+    CHECK(stop.kind == ke::StopKind::none);
+}
+
 TEST_CASE("freed memory is filled, so that a use after free shows", "[pool]") {
     KernelFixture kernel;
     const std::size_t size = GENERATE(64u, 2000u, 8192u);

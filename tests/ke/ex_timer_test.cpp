@@ -244,8 +244,13 @@ TEST_CASE("the clock's interval: shorter only, and the default when nobody asks 
         CHECK(ExSetTimerResolution(0, FALSE) == 5'000);
         CHECK(ExSetTimerResolution(0, FALSE) == 5'000);
         CHECK(ExSetTimerResolution(0, FALSE) == 156'250);
+        sleep_us(100);
         ULONG64 stamp = 0;
+        const ULONG64 before = KeQueryUnbiasedInterruptTime();
         const ULONG64 time = KeQueryUnbiasedInterruptTimePrecise(&stamp);
+        CHECK(before >= 1000);
+        CHECK(time >= before);
+        CHECK(time < before + 1000);
         CHECK(stamp == time);
         sleep_us(100);
         CHECK(KeQueryUnbiasedInterruptTime() >= time + 1000);

@@ -271,9 +271,10 @@ TEST_CASE("the clocks agree", "[ke][timer]") {
     KernelFixture kernel;
     check_finished(kernel.run([] {
         const ULONGLONG interrupt = KeQueryInterruptTime();
-        LARGE_INTEGER system, ticks, frequency;
+        LARGE_INTEGER system, ticks, frequency{};
         KeQuerySystemTime(&system);
         const LARGE_INTEGER counter = KeQueryPerformanceCounter(&frequency);
+        CHECK(frequency.QuadPart == 10'000'000); // Windows 10's
         sleep_us(1'000'000);
         LARGE_INTEGER later;
         KeQuerySystemTime(&later);

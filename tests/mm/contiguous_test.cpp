@@ -1,4 +1,5 @@
 #include "catch.hpp"
+#include "ke/machine.hpp"
 #include "support/kernel_fixture.hpp"
 
 #include <cstring>
@@ -70,6 +71,22 @@ TEST_CASE("noncached memory is for IRQL <= APC_LEVEL", "[contiguous][bugcheck]")
     const ke::Stop stop = kernel.run([] {
         KeRaiseIrqlToDpcLevel();
         MmAllocateNonCachedMemory(100);
+    });
+    CHECK(stop.code == DRIVER_VERIFIER_DETECTED_VIOLATION);
+    CHECK(stop.parameters[0] == 0x00020019);
+    CHECK(stop.parameters[2] == APC_LEVEL);
+}
+
+TEST_CASE("a driver's paging is reset at IRQL <= APC_LEVEL: its sections stay where they are", "[pageable][bugcheck]") {
+    KernelFixture kernel;
+    const ke::Stop stop = kernel.run([&] {
+        const auto code = reinterpret_cast<std::uintptr_t>(&MmResetDriverPaging);
+        REQUIRE(ke::add_code_range(kernel.machine(), {code, code + 1, "driver"}));
+        KfRaiseIrql(APC_LEVEL);
+        MmResetDriverPaging(reinterpret_cast<void*>(code));
+        CHECK(MmIsAddressValid(reinterpret_cast<void*>(code)));
+        KeRaiseIrqlToDpcLevel();
+        MmResetDriverPaging(reinterpret_cast<void*>(code));
     });
     CHECK(stop.code == DRIVER_VERIFIER_DETECTED_VIOLATION);
     CHECK(stop.parameters[0] == 0x00020019);

@@ -154,10 +154,11 @@ TEST_CASE("a caller's string is captured", "[probe]") {
 TEST_CASE("physical addresses and back", "[address]") {
     KernelFixture kernel;
     ke::Process& process = kernel.create_process();
-    (void)kernel.run([&] {
+    const ke::Stop stop = kernel.run([&] {
         auto* user = static_cast<std::byte*>(mm::allocate_user(process, 100));
         const PHYSICAL_ADDRESS physical = MmGetPhysicalAddress(user + 5);
         auto* system = static_cast<std::byte*>(MmGetVirtualForPhysical(physical));
+        REQUIRE(system != nullptr);
         user[5] = std::byte{42};
         CHECK(*system == std::byte{42}); // the same memory, seen in the direct map
         CHECK(MmGetPhysicalAddress(system).QuadPart == physical.QuadPart);
@@ -170,6 +171,7 @@ TEST_CASE("physical addresses and back", "[address]") {
         CHECK(!MmIsAddressValid(MmBadPointer));
         CHECK(!MmIsAddressValid(nullptr));
     });
+    CHECK(stop.kind == ke::StopKind::none);
 }
 
 TEST_CASE("MmCopyMemory copies what can be read", "[address]") {

@@ -175,7 +175,7 @@ TEST_CASE("text comes back from UTF-8, the ANSI page and the OEM page", "[proper
 namespace {
 
 struct Bits {
-    explicit Bits(ULONG size) : words((size + 31) / 32, 0), model(size) {
+    explicit Bits(ULONG size) : words((size + 31) / 32, 0x5A5A5A5A), model(size) {
         RtlInitializeBitMap(&map, words.data(), size);
         RtlClearAllBits(&map);
     }
@@ -246,7 +246,11 @@ TEST_CASE("bitmaps agree with std::vector<bool>", "[property]") {
         if (step % 8 == 0) bits.check(), other.check();
     }
     CHECK(RtlNumberOfSetBitsInRange(&bits.map, 117, 5) == 0);
+    RtlSetBits(&bits.map, 110, 7);
+    RtlClearAllBits(&bits.map);
+    CHECK(RtlNumberOfSetBits(&bits.map) == 0);
     RtlSetAllBits(&bits.map);
+    CHECK(RtlNumberOfSetBits(&bits.map) == 117);
     CHECK(RtlNumberOfSetBitsInRange(&bits.map, 100, 0xFFFFFFFF) == 17);
     CHECK(RtlNumberOfSetBitsInRange(&bits.map, 3, 0) == 0);
 }

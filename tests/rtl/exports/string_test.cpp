@@ -70,7 +70,9 @@ TEST_CASE("narrow strings hold up to 65534 bytes", "[string]") {
     CHECK(string.MaximumLength == 65535);
     text += 'x';
     CHECK(RtlInitStringEx(&string, text.c_str()) == STATUS_NAME_TOO_LONG);
+    string = {};
     RtlInitString(&string, text.c_str());
+    CHECK(string.Buffer == text.data());
     CHECK(string.Length == 65534);
     CHECK(string.MaximumLength == 65535);
     RtlInitAnsiString(&string, nullptr);
