@@ -317,7 +317,7 @@ TEST_CASE("requests tell of their thread: process, session, and the hints that d
         CHECK(IoSetIoPriorityHint(irp, MaxIoPriorityTypes) == STATUS_INVALID_PARAMETER);
         CHECK(IoGetPagingIoPriority(irp) == IoPagingPriorityInvalid);
         PFILE_OBJECT file = IoGetCurrentIrpStackLocation(irp)->FileObject;
-        CHECK(IoGetTransactionParameterBlock(file) == nullptr);
+        CHECK(IoGetTransactionParameterBlock(file) == nullptr); // no open has brought one
         CHECK(IoGetTopLevelIrp() == nullptr);
         IoSetTopLevelIrp(irp);
         CHECK(IoGetTopLevelIrp() == irp);
