@@ -50,7 +50,7 @@ void NTAPI about_to_call(PKAPC apc, ke::NormalRoutine*, PVOID*, PVOID*, PVOID*) 
 void want_apc(TimerObject& object, PTIMER_APC_ROUTINE routine, PVOID context) noexcept {
     ke::Thread& thread = *ke::current_thread();
     const auto normal = reinterpret_cast<ke::NormalRoutine>(reinterpret_cast<void*>(routine));
-    ke::initialize_apc(object.apc, thread, about_to_call, nullptr, normal, previous_mode(), context);
+    ke::initialize_apc(object.apc, thread, about_to_call, nullptr, normal, ke::previous_mode(), context);
     InsertTailList(&thread.apc_timers, &object.entry);
     object.has_apc = true;
     reference(&object);
