@@ -195,3 +195,13 @@ TEST_CASE("an application opens its process's token", "[exports]") {
     });
     CHECK(outcome.finished());
 }
+
+TEST_CASE("a controller that is deleted is gone", "[exports]") {
+    Machine machine;
+    const Outcome outcome = machine.run_in_kernel([] {
+        PCONTROLLER_OBJECT controller = IoCreateController(16);
+        IoDeleteController(controller);
+        IoDeleteController(controller);
+    });
+    CHECK(outcome.is_bug_check(BAD_POOL_CALLER));
+}

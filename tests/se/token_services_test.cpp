@@ -2,6 +2,7 @@
 #include "catch.hpp"
 #include "ps/process_fixture.hpp"
 
+#include "ex/pool.hpp"
 #include "rtl/sid.hpp"
 #include "se/token.hpp"
 
@@ -72,4 +73,34 @@ TEST_CASE_METHOD(ProcessFixture, "an application opens its process's token, its 
     CHECK(stop.kind == ke::StopKind::none);
     CHECK(run([&] { ob::dereference(client); }).kind == ke::StopKind::none);
     dereference(process);
+}
+
+TEST_CASE_METHOD(ProcessFixture, "a descriptor that was got of an object is released again") {
+    const auto stop = run([] {
+        HANDLE handle = nullptr;
+        OBJECT_ATTRIBUTES attributes;
+        SECURITY_DESCRIPTOR everybody;
+        REQUIRE(RtlCreateSecurityDescriptor(&everybody, SECURITY_DESCRIPTOR_REVISION) == STATUS_SUCCESS);
+        REQUIRE(RtlSetDaclSecurityDescriptor(&everybody, TRUE, nullptr, FALSE) == STATUS_SUCCESS);
+        UNICODE_STRING name;
+        RtlInitUnicodeString(&name, reinterpret_cast<PCWSTR>(u"\\KernelObjects\\Open"));
+        InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, nullptr, &everybody);
+        REQUIRE(ZwCreateEvent(&handle, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE) == STATUS_SUCCESS);
+        PVOID event = nullptr;
+        REQUIRE(ObReferenceObjectByHandle(handle, 0, nullptr, KernelMode, &event, nullptr) == STATUS_SUCCESS);
+        const std::size_t blocks = ex::pool_totals().blocks;
+        PSECURITY_DESCRIPTOR descriptor = nullptr;
+        BOOLEAN allocated = FALSE;
+        REQUIRE(ObGetObjectSecurity(event, &descriptor, &allocated) == STATUS_SUCCESS);
+        CHECK(descriptor != nullptr);
+        CHECK(allocated);
+        CHECK(ex::pool_totals().blocks == blocks + 1);
+        ObReleaseObjectSecurity(descriptor, allocated);
+        CHECK(ex::pool_totals().blocks == blocks);
+        ObReleaseObjectSecurity(nullptr, FALSE); // of an object without one
+        CHECK(ex::pool_totals().blocks == blocks);
+        ObDereferenceObject(event);
+        ZwClose(handle);
+    });
+    CHECK(stop.kind == ke::StopKind::none);
 }
