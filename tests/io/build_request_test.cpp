@@ -1,55 +1,10 @@
-// Requests that drivers make for other drivers: IoBuild..., IoAllocateIrp, associated IRPs; and device stacks.
-#include "closure_driver.hpp"
-
-#include <cstring>
+// Requests that drivers make for other drivers: IoBuild..., IoAllocateIrp, associated IRPs.
+#include "request_lab.hpp"
 
 using namespace dirql;
 using namespace dirql::test;
 
 namespace {
-
-// Serves reads, writes and control requests from another driver; the lab's kernel side is that driver.
-struct RequestLab : Lab {
-    explicit RequestLab(ULONG flags = DO_BUFFERED_IO) {
-        const auto serve = [this](PDEVICE_OBJECT target, PIRP irp) {
-            PIO_STACK_LOCATION location = IoGetCurrentIrpStackLocation(irp);
-            mode = static_cast<KPROCESSOR_MODE>(irp->RequestorMode);
-            thread_right = irp->Tail.Overlay.Thread == PsGetCurrentThread();
-            offset = location->Parameters.Read.ByteOffset.QuadPart;
-            length = location->Parameters.Read.Length;
-            void* data = irp->AssociatedIrp.SystemBuffer;
-            if ((target->Flags & DO_DIRECT_IO) != 0)
-                data = MmGetSystemAddressForMdlSafe(irp->MdlAddress, NormalPagePriority);
-            if ((target->Flags & (DO_DIRECT_IO | DO_BUFFERED_IO)) == 0) data = irp->UserBuffer;
-            if (location->MajorFunction == IRP_MJ_READ) std::memcpy(data, "from below", 10);
-            if (location->MajorFunction == IRP_MJ_WRITE) text.assign(static_cast<char*>(data), length);
-            if (pended) {
-                IoMarkIrpPending(irp);
-                complete(irp, answer, 10);
-                return static_cast<NTSTATUS>(STATUS_PENDING);
-            }
-            return complete(irp, answer, 10);
-        };
-        for (const unsigned major : {IRP_MJ_READ, IRP_MJ_WRITE, IRP_MJ_FLUSH_BUFFERS}) behaviour[major] = serve;
-        load("below", [this, flags](PDRIVER_OBJECT driver) {
-            return create_device(driver, u"\\Device\\Below", behaviour, flags, &device);
-        });
-    }
-    void in_kernel(const std::function<void()>& body) {
-        const Outcome outcome = machine.run_in_kernel(body);
-        INFO(outcome.report);
-        CHECK(outcome.finished());
-    }
-    Behaviour behaviour;
-    PDEVICE_OBJECT device = nullptr;
-    NTSTATUS answer = STATUS_SUCCESS;
-    bool pended = false;
-    KPROCESSOR_MODE mode = UserMode;
-    bool thread_right = false;
-    LONGLONG offset = 0;
-    ULONG length = 0;
-    std::string text;
-};
 
 // Sends a request of IoBuild...Synchronous and waits for its end, as drivers do.
 NTSTATUS send(PDEVICE_OBJECT device, PIRP irp, PKEVENT event, PIO_STATUS_BLOCK block) {
@@ -325,85 +280,33 @@ TEST_CASE("a master IRP is completed when the last of its associated IRPs is") {
     CHECK(parts == 3);
 }
 
-TEST_CASE("attaching, detaching, and finding one's way in a stack") {
-    RequestLab lab;
-    Behaviour filter;
-    PDEVICE_OBJECT low = nullptr;
-    PDEVICE_OBJECT high = nullptr;
-    bool right = true;
-    lab.load("filters", [&](PDRIVER_OBJECT driver) {
-        create_device(driver, nullptr, filter, 0, &low);
-        return create_device(driver, nullptr, filter, 0, &high);
+TEST_CASE("a master's status is the worst of its parts, with the two exceptions of the document") {
+    Lab lab;
+    lab.machine.run_in_kernel([&] {
+        struct Case {
+            NTSTATUS master, status, expected;
+        };
+        const Case cases[] = {
+            {STATUS_SUCCESS, STATUS_SUCCESS, STATUS_SUCCESS},
+            {STATUS_SUCCESS, STATUS_UNSUCCESSFUL, STATUS_UNSUCCESSFUL},
+            {STATUS_FT_READ_FROM_COPY, STATUS_UNSUCCESSFUL, STATUS_UNSUCCESSFUL},
+            {STATUS_UNSUCCESSFUL, STATUS_SUCCESS, STATUS_UNSUCCESSFUL},
+            {STATUS_BUFFER_OVERFLOW, STATUS_UNSUCCESSFUL, STATUS_UNSUCCESSFUL},
+            {STATUS_UNSUCCESSFUL, STATUS_BUFFER_OVERFLOW, STATUS_UNSUCCESSFUL},
+            {STATUS_SUCCESS, STATUS_FT_READ_FROM_COPY, STATUS_SUCCESS},
+            {STATUS_UNSUCCESSFUL, STATUS_VERIFY_REQUIRED, STATUS_VERIFY_REQUIRED},
+        };
+        PIRP irp = IoAllocateIrp(1, FALSE);
+        for (const Case& c : cases) {
+            irp->IoStatus.Status = c.master;
+            IoSetMasterIrpStatus(irp, c.status);
+            CHECK(irp->IoStatus.Status == c.expected);
+        }
+        IoFreeIrp(irp);
+        CHECK(IoIsValidIrpStatus(STATUS_SUCCESS));
+        CHECK(IoIsValidIrpStatus(STATUS_ACCESS_DENIED));
+        CHECK(IoIsValidIrpStatus(static_cast<NTSTATUS>(0xFFFFFFFF))); // a customer's
+        CHECK_FALSE(IoIsValidIrpStatus(static_cast<NTSTATUS>(0xD0000001)));
+        CHECK_FALSE(IoIsValidIrpStatus(static_cast<NTSTATUS>(0xCFFF0001)));
     });
-    const auto expect = [&](bool condition) { right = right && condition; };
-    lab.in_kernel([&] {
-        expect(IoAttachDeviceToDeviceStack(low, lab.device) == lab.device);
-        PDEVICE_OBJECT below = nullptr;
-        expect(IoAttachDeviceToDeviceStackSafe(high, lab.device, &below) == STATUS_SUCCESS);
-        expect(below == low);
-        expect(IoGetAttachedDevice(lab.device) == high);
-        expect(lab.device->AttachedDevice == low && low->AttachedDevice == high && high->AttachedDevice == nullptr);
-        expect(high->StackSize == 3);
-        PDEVICE_OBJECT reference = IoGetDeviceAttachmentBaseRef(high);
-        expect(reference == lab.device);
-        ObDereferenceObject(reference);
-        reference = IoGetLowerDeviceObject(high);
-        expect(reference == low);
-        ObDereferenceObject(reference);
-        IoDetachDevice(low);
-        expect(IoGetAttachedDevice(lab.device) == low);
-        expect(IoGetLowerDeviceObject(high) == nullptr);
-        IoDetachDevice(lab.device);
-        expect(IoGetAttachedDevice(lab.device) == lab.device);
-        UNICODE_STRING name = unicode(u"\\Device\\Below");
-        expect(IoAttachDevice(low, &name, &below) == STATUS_SUCCESS);
-        expect(below == lab.device);
-    });
-    CHECK(right);
-}
-
-TEST_CASE("a device cannot be detached, or deleted, that is not in a state for it") {
-    const auto ends_in = [](const std::function<void(RequestLab&)>& error) {
-        RequestLab lab;
-        const Outcome outcome = lab.machine.run_in_kernel([&] { error(lab); });
-        return outcome.is_bug_check(0xC9) ? outcome.bug_check.parameters[0] : 0;
-    };
-    CHECK(ends_in([](RequestLab& lab) { IoDetachDevice(lab.device); }) == 0x202);
-    CHECK(ends_in([](RequestLab& lab) {
-              ObReferenceObject(lab.device);
-              IoDeleteDevice(lab.device);
-              IoDeleteDevice(lab.device);
-          }) == 0x240);
-    CHECK(ends_in([](RequestLab& lab) {
-              PDEVICE_OBJECT filter = nullptr;
-              create_device(lab.device->DriverObject, nullptr, lab.behaviour, 0, &filter);
-              IoAttachDeviceToDeviceStack(filter, lab.device);
-              IoDeleteDevice(filter);
-          }) == 0x201);
-}
-
-TEST_CASE("IoGetDeviceObjectPointer opens, keeps the file, and leads to the top of the stack") {
-    RequestLab lab;
-    std::vector<std::string> order;
-    lab.behaviour[IRP_MJ_CREATE] = [&](PDEVICE_OBJECT, PIRP irp) {
-        return order.push_back("create"), complete(irp, STATUS_SUCCESS);
-    };
-    lab.behaviour[IRP_MJ_CLEANUP] = [&](PDEVICE_OBJECT, PIRP irp) {
-        return order.push_back("cleanup"), complete(irp, STATUS_SUCCESS);
-    };
-    lab.behaviour[IRP_MJ_CLOSE] = [&](PDEVICE_OBJECT, PIRP irp) {
-        return order.push_back("close"), complete(irp, STATUS_SUCCESS);
-    };
-    bool right = false;
-    lab.in_kernel([&] {
-        PFILE_OBJECT file = nullptr;
-        PDEVICE_OBJECT top = nullptr;
-        UNICODE_STRING name = unicode(u"\\Device\\Below");
-        IoGetDeviceObjectPointer(&name, FILE_ALL_ACCESS, &file, &top);
-        right = top == lab.device && file->DeviceObject == lab.device;
-        order.push_back("got");
-        ObDereferenceObject(file);
-    });
-    CHECK(right);
-    CHECK(order == std::vector<std::string>{"create", "cleanup", "got", "close"});
 }

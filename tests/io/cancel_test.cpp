@@ -8,8 +8,6 @@ using namespace dirql::test;
 
 namespace {
 
-constexpr OpenOptions overlapped{.overlapped = true};
-
 struct CancelLab : Lab {
     explicit CancelLab(bool cancelable = true, MachineOptions options = {}) : Lab(std::move(options)) {
         instance = this;

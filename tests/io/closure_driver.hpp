@@ -76,6 +76,15 @@ public:
     void note(std::string text) { journal.push_back(std::move(text)); }
 };
 
+// At DISPATCH_LEVEL for a while.
+struct AtDispatch {
+    KIRQL irql;
+    AtDispatch() { KeRaiseIrql(DISPATCH_LEVEL, &irql); }
+    ~AtDispatch() { KeLowerIrql(irql); }
+};
+
+inline constexpr OpenOptions overlapped{.overlapped = true};
+
 // The lower half of a bounce: an event or flag that a test's threads and drivers share lives in kernel memory.
 template <class T> T* kernel_object() {
     return static_cast<T*>(ExAllocatePoolZero(NonPagedPoolNx, sizeof(T), 0x74736574));

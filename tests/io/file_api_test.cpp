@@ -8,7 +8,6 @@ using namespace dirql::test;
 
 namespace {
 
-constexpr OpenOptions overlapped{.overlapped = true};
 constexpr ULONG finish_oldest = CTL_CODE(FILE_DEVICE_UNKNOWN, 0x801, METHOD_BUFFERED, FILE_ANY_ACCESS);
 
 // Reads are pended, cancellably, until a control request completes the oldest.

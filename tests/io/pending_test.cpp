@@ -8,8 +8,6 @@ using namespace dirql::test;
 
 namespace {
 
-constexpr OpenOptions overlapped{.overlapped = true};
-
 // Pends reads; completes them from the context that a test chooses.
 struct PendingLab : Lab {
     explicit PendingLab(MachineOptions options = {}) : Lab(std::move(options)) {

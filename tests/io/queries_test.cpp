@@ -145,3 +145,77 @@ TEST_CASE("an unprotected link opens its device") {
     });
     lab.run([&](Process& process) { CHECK(process.open("\\\\.\\Unprotected")); });
 }
+
+TEST_CASE("requests tell of their thread: process, session, and the hints that drivers leave in them") {
+    Lab lab;
+    Behaviour behaviour;
+    lab.load("r", [&](PDRIVER_OBJECT driver) { return create_device(driver, u"\\Device\\R", behaviour); });
+    behaviour[IRP_MJ_READ] = [&](PDEVICE_OBJECT, PIRP irp) {
+        ULONG session = 7;
+        CHECK(IoGetRequestorProcessId(irp) == HandleToULong(PsGetCurrentProcessId()));
+        CHECK(IoGetRequestorProcessId(irp) != 0);
+        CHECK(IoGetRequestorSessionId(irp, &session) == STATUS_SUCCESS);
+        CHECK(session == 1); // where applications run
+        CHECK(IoIs32bitProcess(irp) == FALSE);
+        CHECK(IoIs32bitProcess(nullptr) == FALSE);
+        CHECK(IoGetIoPriorityHint(irp) == IoPriorityNormal);
+        const ULONG flags = irp->Flags;
+        for (int hint = IoPriorityVeryLow; hint < MaxIoPriorityTypes; ++hint) {
+            CHECK(IoSetIoPriorityHint(irp, static_cast<IO_PRIORITY_HINT>(hint)) == STATUS_SUCCESS);
+            CHECK(IoGetIoPriorityHint(irp) == hint);
+            CHECK((irp->Flags & 0xFFFF) == (flags & 0xFFFF));
+        }
+        CHECK(IoSetIoPriorityHint(irp, MaxIoPriorityTypes) == STATUS_INVALID_PARAMETER);
+        CHECK(IoGetPagingIoPriority(irp) == IoPagingPriorityInvalid);
+        PFILE_OBJECT file = IoGetCurrentIrpStackLocation(irp)->FileObject;
+        CHECK(IoGetTransactionParameterBlock(file) == nullptr);
+        CHECK(IoGetTopLevelIrp() == nullptr);
+        IoSetTopLevelIrp(irp);
+        CHECK(IoGetTopLevelIrp() == irp);
+        IoSetTopLevelIrp(nullptr);
+        return complete(irp, STATUS_SUCCESS);
+    };
+    lab.run([&](Process& process) { CHECK(process.open("\\Device\\R").value().read(1).ok()); });
+    lab.machine.run_in_kernel([&] {
+        PIRP irp = IoAllocateIrpEx(nullptr, 2, TRUE);
+        REQUIRE(irp != nullptr);
+        CHECK(irp->StackCount == 2);
+        CHECK((irp->AllocationFlags & IRP_QUOTA_CHARGED) != 0);
+        ULONG session = 7;
+        CHECK(IoGetRequestorProcessId(irp) == 0);
+        CHECK(IoGetRequestorSessionId(irp, &session) == STATUS_UNSUCCESSFUL);
+        CHECK(session == ~0u);
+        irp->Flags = IRP_PAGING_IO;
+        CHECK(IoGetPagingIoPriority(irp) == IoPagingPriorityNormal);
+        (void)IoSetIoPriorityHint(irp, IoPriorityHigh);
+        CHECK(IoGetPagingIoPriority(irp) == IoPagingPriorityHigh);
+        IoFreeIrp(irp);
+        irp = IoAllocateIrp(1, FALSE);
+        CHECK((irp->AllocationFlags & IRP_QUOTA_CHARGED) == 0);
+        IoFreeIrp(irp);
+    });
+    CHECK(lab.machine.outcome().finished());
+}
+
+TEST_CASE("what the I/O manager tells of the system: WDM's version, file rights, how many devices there are") {
+    Lab lab;
+    lab.machine.run_in_kernel([&] {
+        CHECK(IoIsWdmVersionAvailable(1, 0));
+        CHECK(IoIsWdmVersionAvailable(1, 0x30));
+        CHECK(IoIsWdmVersionAvailable(6, 0));
+        CHECK_FALSE(IoIsWdmVersionAvailable(6, 1));
+        CHECK_FALSE(IoIsWdmVersionAvailable(7, 0));
+        PGENERIC_MAPPING mapping = IoGetFileObjectGenericMapping();
+        CHECK(mapping->GenericRead == FILE_GENERIC_READ);
+        CHECK(mapping->GenericWrite == FILE_GENERIC_WRITE);
+        CHECK(mapping->GenericExecute == FILE_GENERIC_EXECUTE);
+        CHECK(mapping->GenericAll == FILE_ALL_ACCESS);
+        PCONFIGURATION_INFORMATION configuration = IoGetConfigurationInformation();
+        CHECK(configuration->DiskCount == 0);
+        CHECK(configuration->Version == sizeof(CONFIGURATION_INFORMATION));
+        ++configuration->DiskCount;
+        CHECK(IoGetConfigurationInformation()->DiskCount == 1);
+    });
+    Lab other; // counts of its own
+    other.machine.run_in_kernel([&] { CHECK(IoGetConfigurationInformation()->DiskCount == 0); });
+}

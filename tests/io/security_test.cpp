@@ -344,3 +344,45 @@ TEST_CASE("what a driver gives as a file's descriptor is looked at before it is 
     });
     CHECK(outcome.finished());
 }
+
+TEST_CASE("which rights a request needs of a handle") {
+    Lab lab;
+    std::vector<std::string> wrong;
+    lab.machine.run_in_kernel([&] {
+        const auto check = [&](UCHAR major, ACCESS_MASK granted, bool good, ULONG code = 0, int first = 0,
+                               int second = 0) {
+            FILE_INFORMATION_CLASS of_file = static_cast<FILE_INFORMATION_CLASS>(first);
+            FS_INFORMATION_CLASS of_volume = static_cast<FS_INFORMATION_CLASS>(second);
+            const NTSTATUS status = IoCheckFunctionAccess(granted, major, 0, code, &of_file, &of_volume);
+            if (status != (good ? STATUS_SUCCESS : STATUS_ACCESS_DENIED)) wrong.push_back(std::to_string(major));
+        };
+        check(IRP_MJ_READ, FILE_READ_DATA, true);
+        check(IRP_MJ_READ, FILE_ALL_ACCESS & ~FILE_READ_DATA, false);
+        check(IRP_MJ_WRITE, FILE_APPEND_DATA, true);
+        check(IRP_MJ_WRITE, FILE_READ_DATA, false);
+        check(IRP_MJ_LOCK_CONTROL, FILE_WRITE_DATA, true);
+        check(IRP_MJ_LOCK_CONTROL, FILE_APPEND_DATA, false);
+        check(IRP_MJ_QUERY_INFORMATION, FILE_READ_ATTRIBUTES, true, 0, FileBasicInformation);
+        check(IRP_MJ_QUERY_INFORMATION, FILE_READ_DATA, false, 0, FileBasicInformation);
+        check(IRP_MJ_QUERY_INFORMATION, 0, true, 0, FileStandardInformation);
+        check(IRP_MJ_SET_INFORMATION, DELETE, true, 0, FileDispositionInformation);
+        check(IRP_MJ_SET_INFORMATION, FILE_WRITE_DATA, false, 0, FileDispositionInformation);
+        check(IRP_MJ_SET_VOLUME_INFORMATION, FILE_WRITE_DATA, true, 0, 0, FileFsLabelInformation);
+        check(IRP_MJ_SET_VOLUME_INFORMATION, FILE_READ_DATA, false, 0, 0, FileFsLabelInformation);
+        check(IRP_MJ_QUERY_VOLUME_INFORMATION, 0, true, 0, 0, FileFsSizeInformation);
+        check(IRP_MJ_QUERY_EA, FILE_READ_EA, true);
+        check(IRP_MJ_SET_EA, FILE_READ_EA, false);
+        check(IRP_MJ_DIRECTORY_CONTROL, FILE_LIST_DIRECTORY, true);
+        const ULONG code = CTL_CODE(FILE_DEVICE_UNKNOWN, 1, METHOD_BUFFERED, FILE_READ_ACCESS | FILE_WRITE_ACCESS);
+        check(IRP_MJ_DEVICE_CONTROL, FILE_READ_DATA | FILE_WRITE_DATA, true, code);
+        check(IRP_MJ_DEVICE_CONTROL, FILE_READ_DATA, false, code);
+        check(IRP_MJ_QUERY_SECURITY, READ_CONTROL, true, 0, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION);
+        check(IRP_MJ_SET_SECURITY, WRITE_OWNER, false, 0, OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION);
+        check(IRP_MJ_SET_SECURITY, ACCESS_SYSTEM_SECURITY, true, 0, SACL_SECURITY_INFORMATION);
+        check(IRP_MJ_SET_SECURITY, WRITE_OWNER, true, 0, LABEL_SECURITY_INFORMATION);
+        check(IRP_MJ_SET_SECURITY, WRITE_DAC, false, 0, LABEL_SECURITY_INFORMATION);
+        check(IRP_MJ_QUERY_SECURITY, WRITE_OWNER, false, 0, LABEL_SECURITY_INFORMATION);
+        check(IRP_MJ_CLOSE, 0, true);
+    });
+    CHECK(wrong == std::vector<std::string>{});
+}

@@ -1,5 +1,5 @@
 // Share modes: IoCheckShareAccess and its like against the rule written down pair by pair, and against a list of what is open.
-#include "../rtl/random.hpp"
+#include "support/random.hpp"
 #include "closure_driver.hpp"
 
 #include <cstring>

@@ -8,8 +8,6 @@ using namespace dirql::test;
 
 namespace {
 
-constexpr OpenOptions overlapped{.overlapped = true};
-
 // Reads go through StartIo one at a time; a write finishes the current one from a DPC and starts the next.
 struct QueueLab : Lab {
     explicit QueueLab(MachineOptions options = {}) : Lab(std::move(options)) {

@@ -66,8 +66,6 @@ std::string text_of(const IoResult& result) {
     return {reinterpret_cast<const char*>(result.data.data()), result.data.size()};
 }
 
-constexpr OpenOptions overlapped{.overlapped = true};
-
 } // namespace
 
 TEST_CASE("buffered: the driver sees a system buffer, the application the bytes that Information counts") {

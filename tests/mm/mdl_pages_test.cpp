@@ -1,35 +1,18 @@
-// Pages of an MDL's own, reserved mappings, and what is done to MDLs that are there.
+// Pages of an MDL's own, and what is done to MDLs that are there.
 #include "catch.hpp"
 #include "ke/system_service.hpp"
 #include "mm/arena.hpp"
 #include "mm/mdl.hpp"
+#include "physical.hpp"
 #include "support/kernel_fixture.hpp"
 
 #include <algorithm>
 #include <cstring>
 
 using namespace dirql;
-using test::KernelFixture;
-using test::status_raised_by;
+using namespace dirql::test;
 
 namespace {
-
-PHYSICAL_ADDRESS at(std::uint64_t address) {
-    PHYSICAL_ADDRESS result;
-    result.QuadPart = static_cast<LONGLONG>(address);
-    return result;
-}
-constexpr std::uint64_t anywhere = ~std::uint64_t{0};
-constexpr std::uint64_t mib = 1 << 20;
-
-PMDL pages(std::uint64_t low, std::uint64_t high, std::uint64_t skip, SIZE_T bytes, ULONG flags = 0) {
-    return MmAllocatePagesForMdlEx(at(low), at(high), at(skip), bytes, MmCached, flags);
-}
-
-void give_back(PMDL mdl) {
-    MmFreePagesFromMdl(mdl);
-    ExFreePool(mdl);
-}
 
 bool all_within(PMDL mdl, std::uint64_t low, std::uint64_t high) {
     const PFN_NUMBER* frame = MmGetMdlPfnArray(mdl);
@@ -133,134 +116,6 @@ TEST_CASE("all memory for an MDL, and no more", "[mdl]") {
         CHECK(pages(0, anywhere, 0, 100 * mib, MM_ALLOCATE_FULLY_REQUIRED) == nullptr);
     });
     CHECK(stop.kind == ke::StopKind::none);
-}
-
-TEST_CASE("a reserved mapping serves one MDL after another", "[mdl]") {
-    KernelFixture kernel;
-    ke::Process& process = kernel.create_process();
-    const ke::Stop stop = kernel.run([&] {
-        constexpr ULONG tag = 0x54616721;
-        auto* user = static_cast<std::byte*>(mm::allocate_user(process, 4 * PAGE_SIZE));
-        void* reserved = MmAllocateMappingAddress(2 * PAGE_SIZE, tag);
-        REQUIRE(reserved != nullptr);
-        CHECK(!MmIsAddressValid(reserved));
-        for (int round = 0; round < 3; ++round) {
-            PMDL mdl = IoAllocateMdl(user + 100, round == 0 ? 10 : PAGE_SIZE, FALSE, FALSE, nullptr);
-            MmProbeAndLockPages(mdl, UserMode, IoWriteAccess);
-            auto* system = static_cast<std::byte*>(MmMapLockedPagesWithReservedMapping(reserved, tag, mdl, MmCached));
-            CHECK(system == static_cast<std::byte*>(reserved) + 100);
-            CHECK(mdl->MappedSystemVa == reserved);
-            CHECK((mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) != 0);
-            system[5] = static_cast<std::byte>(round + 1);
-            CHECK(user[105] == static_cast<std::byte>(round + 1));
-            MmUnmapReservedMapping(reserved, tag, mdl);
-            CHECK((mdl->MdlFlags & MDL_MAPPED_TO_SYSTEM_VA) == 0);
-            CHECK(!MmIsAddressValid(reserved));
-            MmUnlockPages(mdl);
-            IoFreeMdl(mdl);
-        }
-        PMDL large = IoAllocateMdl(user + 1, 2 * PAGE_SIZE, FALSE, FALSE, nullptr); // three pages
-        MmProbeAndLockPages(large, UserMode, IoReadAccess);
-        CHECK(MmMapLockedPagesWithReservedMapping(reserved, tag, large, MmCached) == nullptr);
-        MmUnlockPages(large);
-        IoFreeMdl(large);
-        MmFreeMappingAddress(reserved, tag);
-        CHECK(MmAllocateMappingAddress(2 * PAGE_SIZE, tag) == reserved);
-        CHECK(MmAllocateMappingAddress(ke::views_size, tag) == nullptr);
-        CHECK(MmAllocateMappingAddress(~SIZE_T{0}, tag) == nullptr);
-        void* plain = MmAllocateMappingAddressEx(100, tag, 0);
-        CHECK(plain != nullptr);
-        MmFreeMappingAddress(plain, tag);
-        CHECK(MmAllocateMappingAddressEx(100, tag, 1) == nullptr);
-    });
-    CHECK(stop.kind == ke::StopKind::none);
-}
-
-TEST_CASE("misuse of reserved mappings and of pages for an MDL", "[mdl][bugcheck]") {
-    KernelFixture kernel;
-    constexpr ULONG tag = 0x54616721, other = 0x4F746821;
-    void* reserved = nullptr;
-    PMDL mdl = nullptr;
-    const auto prepare = [&] {
-        reserved = MmAllocateMappingAddress(2 * PAGE_SIZE, tag);
-        mdl = pages(0, anywhere, 0, PAGE_SIZE);
-    };
-    const auto mapped = [&] {
-        prepare();
-        MmMapLockedPagesWithReservedMapping(reserved, tag, mdl, MmCached);
-    };
-    struct Case {
-        const char* name;
-        ULONG code;
-        std::uint64_t first;
-        std::function<void()> body;
-    };
-    const Case cases[] = {
-        {"nothing reserved", SYSTEM_PTE_MISUSE, 0x100, [&] { MmAllocateMappingAddress(0, tag); }},
-        {"freed with another tag", SYSTEM_PTE_MISUSE, 0x101, [&] { prepare(), MmFreeMappingAddress(reserved, other); }},
-        {"freed twice", SYSTEM_PTE_MISUSE, 0x102,
-         [&] {
-             prepare();
-             MmFreeMappingAddress(reserved, tag);
-             MmFreeMappingAddress(reserved, tag);
-         }},
-        {"freed while mapped", SYSTEM_PTE_MISUSE, 0x103, [&] { mapped(), MmFreeMappingAddress(reserved, tag); }},
-        {"mapped with another tag", SYSTEM_PTE_MISUSE, 0x104,
-         [&] { prepare(), MmMapLockedPagesWithReservedMapping(reserved, other, mdl, MmCached); }},
-        {"mapped where nothing is reserved", SYSTEM_PTE_MISUSE, 0x105,
-         [&] { prepare(), MmMapLockedPagesWithReservedMapping(MmSystemRangeStart, tag, mdl, MmCached); }},
-        {"mapped twice", SYSTEM_PTE_MISUSE, 0x107,
-         [&] { mapped(), MmMapLockedPagesWithReservedMapping(reserved, tag, pages(0, anywhere, 0, 1), MmCached); }},
-        {"unmapped with another tag", SYSTEM_PTE_MISUSE, 0x108,
-         [&] { mapped(), MmUnmapReservedMapping(reserved, other, mdl); }},
-        {"unmapped when not mapped", SYSTEM_PTE_MISUSE, 0x109,
-         [&] { prepare(), MmUnmapReservedMapping(reserved, tag, mdl); }},
-        {"more unmapped than reserved", SYSTEM_PTE_MISUSE, 0x10A,
-         [&] { mapped(), MmUnmapReservedMapping(reserved, tag, pages(0, anywhere, 0, 3 * PAGE_SIZE)); }},
-        {"more unmapped than mapped", SYSTEM_PTE_MISUSE, 0x10B,
-         [&] { mapped(), MmUnmapReservedMapping(reserved, tag, pages(0, anywhere, 0, 2 * PAGE_SIZE)); }},
-        {"a part unmapped", SYSTEM_PTE_MISUSE, 0x10C,
-         [&] {
-             prepare();
-             MmMapLockedPagesWithReservedMapping(reserved, tag, pages(0, anywhere, 0, 2 * PAGE_SIZE), MmCached);
-             MmUnmapReservedMapping(reserved, tag, mdl);
-         }},
-        {"unlocked while in a reserved mapping", SYSTEM_PTE_MISUSE, 0x103, [&] { mapped(), MmFreePagesFromMdl(mdl); }},
-        {"pages freed twice", MEMORY_MANAGEMENT, 0x1236,
-         [&] {
-             prepare();
-             MmFreePagesFromMdl(mdl);
-             MmFreePagesFromMdl(mdl);
-         }},
-        {"pages freed that belong to the pool", MEMORY_MANAGEMENT, 0x1236,
-         [&] {
-             mdl = IoAllocateMdl(ExAllocatePoolWithTag(NonPagedPool, 64, 1), 64, FALSE, FALSE, nullptr);
-             MmBuildMdlForNonPagedPool(mdl);
-             MmFreePagesFromMdl(mdl);
-         }},
-        {"pages allocated above DISPATCH_LEVEL", DRIVER_VERIFIER_DETECTED_VIOLATION, 0x7E,
-         [&] { KfRaiseIrql(5), pages(0, anywhere, 0, 1); }},
-        {"an unmapped address protected", MEMORY_MANAGEMENT, 0x1235,
-         [&] {
-             prepare();
-             mdl->MdlFlags |= MDL_MAPPED_TO_SYSTEM_VA;
-             mdl->MappedSystemVa = MmBadPointer;
-             MmProtectMdlSystemAddress(mdl, PAGE_READONLY);
-         }},
-        {"a section unlocked too often", MEMORY_MANAGEMENT, 0x1010,
-         [&] {
-             void* handle = MmLockPagableDataSection(&kernel);
-             MmUnlockPagableImageSection(handle);
-             MmUnlockPagableImageSection(handle);
-         }},
-        {"a section locked by garbage", MEMORY_MANAGEMENT, 0x1234, [&] { MmLockPagableSectionByHandle(&kernel); }},
-    };
-    const std::size_t index = GENERATE(range(std::size_t{0}, std::size_t{19}));
-    REQUIRE(std::size(cases) == 19);
-    INFO(cases[index].name);
-    const ke::Stop stop = kernel.run(cases[index].body);
-    CHECK(stop.code == cases[index].code);
-    CHECK(stop.parameters[0] == cases[index].first);
 }
 
 TEST_CASE("the beginning of an MDL is advanced", "[mdl]") {
@@ -433,102 +288,6 @@ TEST_CASE("an MDL of I/O space describes what is no memory", "[mdl]") {
             CHECK(MmAllocateMdlForIoSpace(&each, 1, &mdl) == STATUS_INVALID_PARAMETER_1);
             CHECK(mdl == nullptr);
         }
-    });
-    CHECK(stop.kind == ke::StopKind::none);
-}
-
-TEST_CASE("contiguous memory of the newer functions", "[contiguous]") {
-    KernelFixture kernel;
-    const ke::Stop stop = kernel.run([&] {
-        void* memory = MmAllocateContiguousMemorySpecifyCacheNode(3 * PAGE_SIZE, at(16 * mib), at(anywhere), at(0),
-                                                                  MmCached, MM_ANY_NODE_OK);
-        REQUIRE(memory != nullptr);
-        CHECK(MmGetPhysicalAddress(memory).QuadPart == 16 * mib);
-        MmFreeContiguousMemory(memory);
-        memory =
-            MmAllocateContiguousNodeMemory(PAGE_SIZE, at(0), at(anywhere), at(0), PAGE_READWRITE | PAGE_NOCACHE, 0);
-        REQUIRE(memory != nullptr);
-        MmFreeContiguousMemory(memory);
-        for (const ULONG wrong : {0, PAGE_READONLY, PAGE_READWRITE | PAGE_NOCACHE | PAGE_WRITECOMBINE})
-            CHECK(MmAllocateContiguousNodeMemory(PAGE_SIZE, at(0), at(anywhere), at(0), wrong, 0) == nullptr);
-        SIZE_T bytes = 5000;
-        const auto extended = [&](std::uint64_t high, std::uint64_t boundary, ULONG protect, ULONG flags) {
-            return MmAllocateContiguousMemoryEx(&bytes, at(0), at(high), at(boundary), MM_ANY_NODE_OK, protect, nullptr,
-                                                0x54616721, flags, &memory);
-        };
-        CHECK(extended(anywhere, 64 * 1024, PAGE_EXECUTE_READWRITE, 0) == STATUS_SUCCESS);
-        CHECK(bytes == 2 * PAGE_SIZE);
-        REQUIRE(memory != nullptr);
-        std::memset(memory, 1, bytes);
-        MmFreeContiguousMemory(memory);
-        CHECK(extended(100, 0, PAGE_READWRITE, 0) == STATUS_INSUFFICIENT_RESOURCES);
-        CHECK(memory == nullptr);
-        CHECK(extended(anywhere, 0, PAGE_READONLY, 0) == STATUS_INVALID_PAGE_PROTECTION);
-        CHECK(extended(anywhere, 0, PAGE_READWRITE, 0x80) == STATUS_INVALID_PARAMETER_9);
-        bytes = 0;
-        CHECK(extended(anywhere, 0, PAGE_READWRITE, 0) == STATUS_INVALID_PARAMETER_1);
-    });
-    CHECK(stop.kind == ke::StopKind::none);
-}
-
-TEST_CASE("what memory there is, and what is valid of it", "[address]") {
-    KernelFixture kernel;
-    ke::Process& process = kernel.create_process();
-    const ke::Stop stop = kernel.run([&] {
-        for (PPHYSICAL_MEMORY_RANGE ranges : {MmGetPhysicalMemoryRanges(), MmGetPhysicalMemoryRangesEx(nullptr),
-                                              MmGetPhysicalMemoryRangesEx2(nullptr, 0)}) {
-            REQUIRE(ranges != nullptr);
-            CHECK(ranges[0].BaseAddress.QuadPart == 0);
-            CHECK(ranges[0].NumberOfBytes.QuadPart ==
-                  static_cast<LONGLONG>(kernel.slot().physical_pages() * PAGE_SIZE));
-            CHECK(ranges[1].BaseAddress.QuadPart == 0);
-            CHECK(ranges[1].NumberOfBytes.QuadPart == 0);
-            ExFreePool(ranges);
-        }
-        CHECK(MmGetPhysicalMemoryRangesEx(&kernel) == nullptr);
-        void* nonpaged = ExAllocatePoolWithTag(NonPagedPool, 10, 1);
-        void* paged = ExAllocatePoolWithTag(PagedPool, 10, 1);
-        CHECK(MmIsNonPagedSystemAddressValid(nonpaged));
-        CHECK(!MmIsNonPagedSystemAddressValid(paged));
-        CHECK(MmIsAddressValid(paged));
-        KeRaiseIrqlToDpcLevel();
-        CHECK(!MmIsAddressValid(paged));
-        KeLowerIrql(PASSIVE_LEVEL);
-        CHECK(!MmIsAddressValid(paged)); // it has been trimmed, and the question does not bring it in
-        *static_cast<volatile char*>(paged) = 1;
-        CHECK(MmIsAddressValid(paged));
-        CHECK(!MmIsNonPagedSystemAddressValid(mm::allocate_user(process, 10)));
-        CHECK(!MmIsNonPagedSystemAddressValid(kernel.slot().system_base() + ke::views_offset));
-
-        // By the table of the layer above.
-        kernel.machine().hooks.system_routine = [](std::string_view name) -> void* {
-            return name == "KeSetEvent" ? reinterpret_cast<void*>(KeSetEvent) : nullptr;
-        };
-        UNICODE_STRING name;
-        RtlInitUnicodeString(&name, reinterpret_cast<PCWSTR>(u"KeSetEvent"));
-        CHECK(MmGetSystemRoutineAddress(&name) == reinterpret_cast<void*>(KeSetEvent));
-        name.Length -= 2;
-        CHECK(MmGetSystemRoutineAddress(&name) == nullptr);
-        name.Length = 0;
-        CHECK(MmGetSystemRoutineAddress(&name) == nullptr);
-
-        void* handle = MmLockPagableDataSection(&kernel);
-        CHECK(MmLockPagableDataSection(&kernel) == handle);
-        MmLockPagableSectionByHandle(handle);
-        for (int i = 0; i < 3; ++i) MmUnlockPagableImageSection(handle);
-        CHECK(!MmIsDriverVerifyingByAddress(&kernel));
-        const auto code = reinterpret_cast<std::uintptr_t>(&MmIsAddressValid);
-        REQUIRE(ke::add_code_range(kernel.machine(), {code, code + 1, "driver"}));
-        CHECK(MmIsDriverVerifyingByAddress(reinterpret_cast<void*>(code)));
-        DRIVER_OBJECT driver{};
-        CHECK(!MmIsDriverVerifying(&driver));
-        CHECK(!MmIsDriverSuspectForVerifier(&driver));
-        driver.DriverInit = reinterpret_cast<PDRIVER_INITIALIZE>(code);
-        CHECK(MmIsDriverVerifying(&driver));
-        CHECK(MmIsDriverSuspectForVerifier(&driver));
-        CHECK(MmPageEntireDriver(reinterpret_cast<void*>(code)) == reinterpret_cast<void*>(code));
-        MmResetDriverPaging(reinterpret_cast<void*>(code));
-        CHECK(MmPageEntireDriver(&kernel) == nullptr);
     });
     CHECK(stop.kind == ke::StopKind::none);
 }

@@ -1,5 +1,5 @@
 #include "catch.hpp"
-#include "random.hpp"
+#include "support/random.hpp"
 #include "rtl/bitmap.hpp"
 
 #include <vector>

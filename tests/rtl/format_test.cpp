@@ -1,5 +1,5 @@
 #include "catch.hpp"
-#include "random.hpp"
+#include "support/random.hpp"
 #include "rtl/format.hpp"
 
 #include <ntdef.h>

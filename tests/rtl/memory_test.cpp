@@ -1,6 +1,6 @@
 #include "catch.hpp"
 #include "crt_prototypes.hpp"
-#include "random.hpp"
+#include "support/random.hpp"
 #include "rtl/memory.hpp"
 
 #include <cstring>

@@ -1,5 +1,5 @@
 #include "catch.hpp"
-#include "random.hpp"
+#include "support/random.hpp"
 #include "rtl/counted_text.hpp"
 #include "rtl/guid_text.hpp"
 #include "rtl/integer_text.hpp"

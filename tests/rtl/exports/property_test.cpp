@@ -1,5 +1,5 @@
 // Strings, conversions and bitmaps against models of the standard library, step after step.
-#include "../random.hpp"
+#include "support/random.hpp"
 #include "catch.hpp"
 #include "test_pool.hpp"
 
