@@ -33,5 +33,6 @@ endif()
 find_program(DIRQL_CCACHE ccache)
 if(DIRQL_CCACHE AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     set(CMAKE_C_COMPILER_LAUNCHER "${DIRQL_CCACHE}")
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${DIRQL_CCACHE}")
+    # Or it would not keep what precompiled headers are used for.
+    set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_SLOPPINESS=pch_defines,time_macros "${DIRQL_CCACHE}")
 endif()

@@ -11,11 +11,12 @@ if(DIRQL_BUILD_TESTS AND NOT Catch2_FOUND)
 endif()
 add_library(dirql_catch INTERFACE)
 target_include_directories(dirql_catch INTERFACE "${PROJECT_SOURCE_DIR}/tests")
-# Tests take longer to compile than to run: under a sanitizer, which slows them, they are optimised a little, else not at all.
+# Tests take longer to compile than to run: under a sanitizer, which slows them, they are optimised a little,
+# else not at all; and a debugger is told their lines, not their types.
 if(DIRQL_SANITIZE)
     set(DIRQL_TEST_OPTIMISATION $<$<CONFIG:RelWithDebInfo>:-O1>)
 else()
-    set(DIRQL_TEST_OPTIMISATION $<$<CONFIG:RelWithDebInfo>:-O0>)
+    set(DIRQL_TEST_OPTIMISATION $<$<CONFIG:RelWithDebInfo>:-O0> $<$<CONFIG:RelWithDebInfo>:-g1>)
 endif()
 target_compile_options(dirql_catch INTERFACE ${DIRQL_TEST_OPTIMISATION})
 if(TARGET Catch2::Catch2WithMain)

@@ -77,8 +77,9 @@ private:
 };
 
 std::string thread_text(const Record& record) {
-    return record.thread_name.empty() ? fmt::format("thread {}", record.moment.thread)
-                                      : fmt::format("thread {} {}", record.moment.thread, quoted(record.thread_name));
+    return record.thread_name.empty()
+               ? fmt::format("thread {}", record.moment.thread)
+               : fmt::format("thread {} {}", record.moment.thread, diag::quoted(record.thread_name));
 }
 
 std::string flow_text(const Record& record) {

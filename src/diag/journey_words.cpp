@@ -159,7 +159,7 @@ std::string in_words(const Record& record, const Circumstances& where) {
     case EventKind::timer_expired: return "a timer expires";
     case EventKind::apc_delivered:
         return fmt::format("a {} APC: the last step is done in the issuer's thread", one_line(record.text));
-    case EventKind::debug_print: return fmt::format("{} prints {}", who_runs(where.around), quoted(record.text));
+    case EventKind::debug_print: return fmt::format("{} prints {}", who_runs(where.around), diag::quoted(record.text));
     case EventKind::bug_check: return stop(record);
     default: return {};
     }

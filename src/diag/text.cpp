@@ -103,7 +103,7 @@ std::string field(char letter, const Record& record) {
     case 'b': return fmt::format("0x{:08X} {}", record.code, bug_check_name(record.code));
     case 'g': return tag_text(record.code);
     case 't': return one_line(record.text);
-    case 'q': return quoted(record.text);
+    case 'q': return diag::quoted(record.text);
     case 'w': return wait_text(record);
     case 'u': return record.value == 0 ? "" : fmt::format(", until {} us", microseconds(record.value));
     default: return {};
