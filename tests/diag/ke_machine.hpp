@@ -5,6 +5,7 @@
 #include "diag/symbolizer.hpp"
 #include "ke/executor.hpp"
 #include "ke/machine.hpp"
+#include "support/boot_processor.hpp"
 
 #include <ntifs.h>
 
@@ -81,11 +82,10 @@ public:
 
     ke::Thread& thread(const char* name, PKSTART_ROUTINE routine, void* context = nullptr, KPRIORITY priority = 8) {
         auto* thread = machine_->allocate<ke::Thread>();
-        ke::dirql_current_processor = machine_->processors[0];
+        const test::OnBootProcessor on_processor(*machine_);
         (void)ke::initialize_thread(*machine_, *thread,
                                     {name, machine_->system_process, priority, routine, context, nullptr});
         ke::start_thread(*thread);
-        ke::dirql_current_processor = nullptr;
         return *thread;
     }
 

@@ -78,7 +78,7 @@ struct World {
 
     Locks* locks() {
         auto* locks = machine->allocate<Locks>();
-        ke::dirql_current_processor = machine->processors[0];
+        const test::OnBootProcessor on_processor(*machine);
         KeInitializeMutex(&locks->first, 0);
         KeInitializeMutex(&locks->second, 0);
         KeInitializeEvent(&locks->never, SynchronizationEvent, FALSE);
@@ -86,7 +86,6 @@ struct World {
         const KIRQL irql = std::exchange(machine->processors[0]->irql, PASSIVE_LEVEL);
         KeInitializeSemaphore(&locks->none, 0, 5);
         machine->processors[0]->irql = irql;
-        ke::dirql_current_processor = nullptr;
         return locks;
     }
 
@@ -111,7 +110,7 @@ TEST_CASE("two threads, two mutexes") {
     CHECK(world.report({{&locks->first, "first"}, {&locks->second, "second"}}) ==
           R"(*** STALL: nothing can ever run again
 
-At 10000.250 us of virtual time.
+At 10000.450 us of virtual time.
 
 Deadlock: thread 12 waits for thread 16, which waits for thread 12
 
@@ -145,7 +144,7 @@ TEST_CASE("a thread that waits for several objects, with requests out") {
     CHECK(world.report({{irps[0], "irp0"}, {irps[1], "irp1"}, {&locks->none, "none"}, {&locks->second, "second"}}) ==
           R"(*** STALL: nothing can ever run again
 
-At 10000.150 us of virtual time.
+At 10000.350 us of virtual time.
 
 Threads
   thread 12 "other" of process 4 "System": waits for a mutex <second>, which nobody owns, without a time-out, for 0.000 us so far

@@ -1,6 +1,7 @@
 #include "catch.hpp"
 #include "ex/active_objects.hpp"
 #include "support/kernel_fixture.hpp"
+#include "support/pause.hpp"
 
 #include <string>
 
@@ -18,12 +19,6 @@ ke::CodeRange image() {
 }
 
 template <class T> T* in_image(std::size_t offset = 0) { return new (image_memory + offset) T{}; }
-
-void pause_for(LONGLONG hundred_nanoseconds) {
-    LARGE_INTEGER time;
-    time.QuadPart = -hundred_nanoseconds;
-    KeDelayExecutionThread(KernelMode, FALSE, &time);
-}
 
 std::string left_behind() {
     const ex::ActiveObject active = ex::find_active_object(image());
@@ -92,20 +87,20 @@ TEST_CASE("a work item of an image, queued and under way", "[active]") {
         const ex::ActiveObject active = ex::find_active_object(image());
         KeLowerIrql(old);
         CHECK(active.address == item);
-        pause_for(1000);
+        test::sleep_us(100);
         CHECK(left_behind() == "nothing");
     });
     (void)kernel.run([] {
         static WORK_QUEUE_ITEM elsewhere;
         elsewhere = {};
-        const PWORKER_THREAD_ROUTINE routine = [](PVOID) { pause_for(10000); };
+        const PWORKER_THREAD_ROUTINE routine = [](PVOID) { test::sleep_us(1000); };
         const auto code = reinterpret_cast<std::uintptr_t>(routine);
         ExInitializeWorkItem(&elsewhere, routine, nullptr);
         ExQueueWorkItem(&elsewhere, DelayedWorkQueue);
-        pause_for(1000);
+        test::sleep_us(100);
         const ex::ActiveObject active = ex::find_active_object({code, code + 1, "code"});
         CHECK(active.address == reinterpret_cast<const void*>(code));
-        pause_for(20000);
+        test::sleep_us(2000);
         CHECK(ex::find_active_object({code, code + 1, "code"}).address == nullptr);
     });
 }

@@ -7,6 +7,7 @@
 #include "ke/thread.hpp"
 #include "ob/object.hpp"
 #include "ob/state.hpp"
+#include "support/names.hpp"
 
 #include <string>
 
@@ -20,11 +21,6 @@ struct ObjectFixture {
     KernelFixture kernel = KernelFixture({ob::initialize});
     std::string journal;
 };
-
-UNICODE_STRING unicode(std::u16string_view text) {
-    const auto bytes = static_cast<USHORT>(text.size() * sizeof(char16_t));
-    return {bytes, bytes, reinterpret_cast<PWCH>(const_cast<char16_t*>(text.data()))};
-}
 
 PCALLBACK_OBJECT callback(std::u16string_view path, BOOLEAN create, BOOLEAN many, NTSTATUS* status = nullptr) {
     UNICODE_STRING name = unicode(path);

@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 #include "support/kernel_fixture.hpp"
+#include "support/pause.hpp"
 
 #include <array>
 #include <functional>
@@ -30,7 +31,7 @@ public:
         });
         for (Worker& worker : workers_) {
             bodies.emplace_back([this, &worker] {
-                while (!ready_) pause(10);
+                while (!ready_) sleep_us(1);
                 worker.thread = ke::current_thread();
                 KeEnterCriticalRegion();
                 for (;;) {
@@ -61,12 +62,7 @@ public:
     }
     [[nodiscard]] ke::Thread* thread(unsigned worker) const { return workers_[worker].thread; }
 
-    static void settle() { pause(2'000); }
-    static void pause(LONGLONG ticks) {
-        LARGE_INTEGER time;
-        time.QuadPart = -ticks;
-        KeDelayExecutionThread(KernelMode, FALSE, &time);
-    }
+    static void settle() { sleep_us(200); }
 
     KernelFixture kernel;
 

@@ -191,7 +191,7 @@ TEST_CASE("many owners share a resource, memory short or not", "[resource]") {
             machine.choice.fail_allocation(1); // the table of owners is made later, then
             ex::allow_allocation_failures(machine, true);
             crew.tell(i, [&] { ExAcquireResourceSharedLite(&resource, TRUE); });
-            Crew<12>::pause(200'000);
+            sleep_us(20'000);
             CHECK(crew.idle(i));
             ex::allow_allocation_failures(machine, false);
             machine.choice.fail_no_allocation();
@@ -354,7 +354,7 @@ TEST_CASE("a deadlock of resources, push locks and mutexes is told with its owne
     EX_PUSH_LOCK push_lock;
     PFAST_MUTEX mutex = nullptr; // in the machine's memory, where reports look
     EX_RUNDOWN_REF rundown;
-    const auto pause = [] { Crew<1>::pause(10'000); };
+    const auto pause = [] { sleep_us(1'000); };
     const ke::Stop stop =
         kernel.run({[&] {
                         ExInitializeResourceLite(&resource);

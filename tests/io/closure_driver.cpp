@@ -49,11 +49,6 @@ NTSTATUS pend(PIRP irp) {
     return STATUS_PENDING;
 }
 
-UNICODE_STRING unicode(std::u16string_view text) {
-    const auto bytes = static_cast<USHORT>(text.size() * sizeof(char16_t));
-    return {bytes, bytes, reinterpret_cast<PWSTR>(const_cast<char16_t*>(text.data()))};
-}
-
 NTSTATUS create_device(PDRIVER_OBJECT driver, const char16_t* name, Behaviour& behaviour, ULONG flags,
                        PDEVICE_OBJECT* result, BOOLEAN exclusive) {
     UNICODE_STRING string = name == nullptr ? UNICODE_STRING{} : unicode(name);

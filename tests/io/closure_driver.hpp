@@ -11,6 +11,7 @@
 #pragma once
 
 #include "catch.hpp"
+#include "support/names.hpp"
 
 #include <dirql/dirql.hpp>
 
@@ -40,8 +41,6 @@ private:
 NTSTATUS complete(PIRP irp, NTSTATUS status, ULONG_PTR information = 0);
 // Marks it pending and returns STATUS_PENDING.
 NTSTATUS pend(PIRP irp);
-
-[[nodiscard]] UNICODE_STRING unicode(std::u16string_view text);
 
 // A device that behaves so; `flags` are DO_... ones. Null name: without one.
 NTSTATUS create_device(PDRIVER_OBJECT driver, const char16_t* name, Behaviour& behaviour, ULONG flags = 0,

@@ -22,8 +22,6 @@ struct Seen {
     PFILE_OBJECT file = nullptr;
 };
 
-std::u16string text(const UNICODE_STRING& string) { return {string.Buffer, string.Length / sizeof(WCHAR)}; }
-
 // \Device\Base, and upon request a filter above it whose behaviour is its own.
 struct OpenLab : Lab {
     OpenLab() {
@@ -31,8 +29,9 @@ struct OpenLab : Lab {
             ++creates;
             PIO_STACK_LOCATION location = IoGetCurrentIrpStackLocation(irp);
             PFILE_OBJECT file = location->FileObject;
-            seen = {text(file->FileName),
-                    file->RelatedFileObject == nullptr ? u"none" : text(file->RelatedFileObject->FileName),
+            seen = {std::u16string(view(file->FileName)),
+                    file->RelatedFileObject == nullptr ? u"none"
+                                                       : std::u16string(view(file->RelatedFileObject->FileName)),
                     file->Flags,
                     location->Flags,
                     location->Parameters.Create.Options,

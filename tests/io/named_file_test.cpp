@@ -20,9 +20,9 @@ TEST_CASE("a file by its name: opened for attributes or to be deleted, and close
     };
     lab.information = sizeof(FILE_BASIC_INFORMATION);
     lab.run([&](Process&) {
-        Attributes name(u"\\Device\\F\\x");
+        Attributes name(u"\\Device\\F\\x", OBJ_CASE_INSENSITIVE);
         FILE_BASIC_INFORMATION basic{};
-        CHECK(NtQueryAttributesFile(&name.value, &basic) == STATUS_SUCCESS);
+        CHECK(NtQueryAttributesFile(name.get(), &basic) == STATUS_SUCCESS);
         CHECK(basic.ChangeTime.QuadPart == 9);
         CHECK(handles_of_process == 0);
         CHECK(lab.desired == FILE_READ_ATTRIBUTES);
@@ -31,17 +31,17 @@ TEST_CASE("a file by its name: opened for attributes or to be deleted, and close
         CHECK(lab.majors == expected);
         lab.information = sizeof(FILE_NETWORK_OPEN_INFORMATION);
         FILE_NETWORK_OPEN_INFORMATION network{};
-        CHECK(NtQueryFullAttributesFile(&name.value, &network) == STATUS_SUCCESS);
+        CHECK(NtQueryFullAttributesFile(name.get(), &network) == STATUS_SUCCESS);
         CHECK(network.ChangeTime.QuadPart == 9);
         CHECK(lab.seen.Parameters.QueryFile.FileInformationClass == FileNetworkOpenInformation);
         lab.status = STATUS_INVALID_PARAMETER;
-        CHECK(NtQueryAttributesFile(&name.value, &basic) == STATUS_INVALID_PARAMETER);
-        CHECK(NtQueryAttributesFile(&name.value, nullptr) == STATUS_ACCESS_VIOLATION);
-        Attributes nothing(u"\\Device\\Nothing");
-        CHECK(NtQueryAttributesFile(&nothing.value, &basic) == STATUS_OBJECT_NAME_NOT_FOUND);
-        CHECK(NtDeleteFile(&nothing.value) == STATUS_OBJECT_NAME_NOT_FOUND);
+        CHECK(NtQueryAttributesFile(name.get(), &basic) == STATUS_INVALID_PARAMETER);
+        CHECK(NtQueryAttributesFile(name.get(), nullptr) == STATUS_ACCESS_VIOLATION);
+        Attributes nothing(u"\\Device\\Nothing", OBJ_CASE_INSENSITIVE);
+        CHECK(NtQueryAttributesFile(nothing.get(), &basic) == STATUS_OBJECT_NAME_NOT_FOUND);
+        CHECK(NtDeleteFile(nothing.get()) == STATUS_OBJECT_NAME_NOT_FOUND);
         lab.majors.clear();
-        CHECK(NtDeleteFile(&name.value) == STATUS_SUCCESS);
+        CHECK(NtDeleteFile(name.get()) == STATUS_SUCCESS);
         CHECK(lab.desired == DELETE);
         CHECK((lab.create_options & FILE_DELETE_ON_CLOSE) != 0);
         CHECK(lab.majors == std::vector<unsigned>{IRP_MJ_CREATE, IRP_MJ_CLEANUP, IRP_MJ_CLOSE});
@@ -58,12 +58,12 @@ TEST_CASE("pipes and mailslots: their own major functions, with their parameters
     };
     lab.information = FILE_CREATED;
     lab.run([&](Process&) {
-        Attributes name(u"\\Device\\F\\pipe");
+        Attributes name(u"\\Device\\F\\pipe", OBJ_CASE_INSENSITIVE);
         HANDLE handle = nullptr;
         IO_STATUS_BLOCK block{};
         LARGE_INTEGER timeout{.QuadPart = -500};
         const auto create = [&](ULONG share, ULONG disposition, ULONG options) {
-            const NTSTATUS status = NtCreateNamedPipeFile(&handle, GENERIC_READ | SYNCHRONIZE, &name.value, &block,
+            const NTSTATUS status = NtCreateNamedPipeFile(&handle, GENERIC_READ | SYNCHRONIZE, name.get(), &block,
                                                           share, disposition, options, 1, 2, 3, 4, 5, 6, &timeout);
             if (NT_SUCCESS(status)) NtClose(handle);
             return status;
@@ -85,12 +85,12 @@ TEST_CASE("pipes and mailslots: their own major functions, with their parameters
         CHECK(create(FILE_SHARE_READ, FILE_CREATE, FILE_RANDOM_ACCESS) == STATUS_INVALID_PARAMETER);
         timeout.QuadPart = 1; // absolute
         CHECK(create(FILE_SHARE_READ, FILE_CREATE, 0) == STATUS_INVALID_PARAMETER);
-        CHECK(NtCreateMailslotFile(&handle, GENERIC_READ, &name.value, &block, 0, 100, 200, nullptr) == STATUS_SUCCESS);
+        CHECK(NtCreateMailslotFile(&handle, GENERIC_READ, name.get(), &block, 0, 100, 200, nullptr) == STATUS_SUCCESS);
         CHECK(mailslot.MailslotQuota == 100);
         CHECK(mailslot.MaximumMessageSize == 200);
         CHECK(mailslot.TimeoutSpecified == FALSE);
         NtClose(handle);
-        CHECK(NtCreateMailslotFile(&handle, GENERIC_READ, &name.value, &block, FILE_RANDOM_ACCESS, 1, 2, nullptr) ==
+        CHECK(NtCreateMailslotFile(&handle, GENERIC_READ, name.get(), &block, FILE_RANDOM_ACCESS, 1, 2, nullptr) ==
               STATUS_INVALID_PARAMETER);
     });
 }
@@ -104,7 +104,7 @@ TEST_CASE("drivers call the same by their Zw names, with kernel memory") {
         HANDLE file = nullptr;
         IO_STATUS_BLOCK block{};
         const auto note = [&](NTSTATUS status) { statuses.push_back(status); };
-        note(ZwOpenFile(&file, FILE_READ_DATA, &name.value, &block, 0, 0)); // rights do not bind the kernel
+        note(ZwOpenFile(&file, FILE_READ_DATA, name.get(), &block, 0, 0)); // rights do not bind the kernel
         LARGE_INTEGER at{.QuadPart = 1};
         LARGE_INTEGER count{.QuadPart = 2};
         alignas(8) char buffer[128] = {};
@@ -119,8 +119,8 @@ TEST_CASE("drivers call the same by their Zw names, with kernel memory") {
         note(ZwQueryVolumeInformationFile(file, &block, buffer, sizeof buffer, FileFsSizeInformation));
         note(ZwSetVolumeInformationFile(file, &block, buffer, sizeof buffer, FileFsLabelInformation));
         FILE_NETWORK_OPEN_INFORMATION network;
-        note(ZwQueryFullAttributesFile(&name.value, &network));
-        note(ZwDeleteFile(&name.value));
+        note(ZwQueryFullAttributesFile(name.get(), &network));
+        note(ZwDeleteFile(name.get()));
         note(ZwCancelIoFile(file, &block));
         PVOID object = nullptr;
         ObReferenceObjectByHandle(file, 0, *IoFileObjectType, KernelMode, &object, nullptr);

@@ -54,15 +54,6 @@ struct ServiceLab : Lab {
     PIRP pended = nullptr;
 };
 
-struct Attributes {
-    explicit Attributes(const char16_t* text, ULONG flags = OBJ_CASE_INSENSITIVE, HANDLE root = nullptr)
-        : name(unicode(text)) {
-        InitializeObjectAttributes(&value, &name, flags, root, nullptr);
-    }
-    UNICODE_STRING name;
-    OBJECT_ATTRIBUTES value{};
-};
-
 inline NTSTATUS lock(HANDLE file, LONGLONG offset, LONGLONG length, BOOLEAN exclusive = FALSE,
                      IO_STATUS_BLOCK* to = nullptr) {
     LARGE_INTEGER at{.QuadPart = offset};

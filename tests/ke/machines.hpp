@@ -2,6 +2,7 @@
 #pragma once
 
 #include "support/kernel_fixture.hpp"
+#include "support/pause.hpp"
 
 #include "ke/clock.hpp"
 #include "ke/scheduler.hpp"
@@ -19,6 +20,8 @@ namespace ke_test {
 
 using namespace dirql;
 using dirql::test::KernelFixture;
+using dirql::test::relative_us;
+using dirql::test::sleep_us;
 using Bodies = std::vector<std::function<void()>>;
 
 inline ke::MachineOptions shape(unsigned processors, std::uint64_t seed = 0) {
@@ -39,12 +42,6 @@ template <class Check> void on_many_machines(Check check, std::uint64_t seeds = 
     }
 }
 
-inline LARGE_INTEGER relative_us(std::int64_t us) {
-    LARGE_INTEGER time;
-    time.QuadPart = -us * 10;
-    return time;
-}
-
 // Waits of the current thread, at KernelMode.
 inline NTSTATUS wait(void* object) { return KeWaitForSingleObject(object, Executive, KernelMode, FALSE, nullptr); }
 inline NTSTATUS wait_us(void* object, std::int64_t us) {
@@ -52,10 +49,6 @@ inline NTSTATUS wait_us(void* object, std::int64_t us) {
     return KeWaitForSingleObject(object, Executive, KernelMode, FALSE, &time);
 }
 inline NTSTATUS test_object(void* object) { return wait_us(object, 0); }
-inline void sleep_us(std::int64_t us) {
-    LARGE_INTEGER time = relative_us(us);
-    KeDelayExecutionThread(KernelMode, FALSE, &time);
-}
 
 inline NTSTATUS wait_many(std::vector<void*> objects, WAIT_TYPE type, LARGE_INTEGER* timeout = nullptr,
                           KWAIT_BLOCK* blocks = nullptr) {

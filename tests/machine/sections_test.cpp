@@ -1,5 +1,6 @@
 // Virtual memory and sections, by the system services that drivers and applications call.
 #include "catch.hpp"
+#include "support/names.hpp"
 
 #include <dirql/dirql.hpp>
 
@@ -20,26 +21,11 @@ NTSTATUS NTAPI NtClose(HANDLE);
 }
 
 using namespace dirql;
+using namespace dirql::test;
 
 namespace {
 
 constexpr SIZE_T kib64 = 0x10000;
-
-UNICODE_STRING named(std::u16string_view text) {
-    UNICODE_STRING name;
-    name.Buffer = reinterpret_cast<PWCH>(const_cast<char16_t*>(text.data()));
-    name.Length = static_cast<USHORT>(text.size() * 2);
-    name.MaximumLength = name.Length;
-    return name;
-}
-
-struct Named {
-    UNICODE_STRING name;
-    OBJECT_ATTRIBUTES attributes;
-    explicit Named(std::u16string_view text, ULONG flags = OBJ_CASE_INSENSITIVE) : name(named(text)) {
-        InitializeObjectAttributes(&attributes, &name, flags, nullptr, nullptr);
-    }
-};
 
 LARGE_INTEGER large(LONGLONG value) {
     LARGE_INTEGER result;
@@ -167,18 +153,18 @@ TEST_CASE("a named section is shared by processes, drivers and the system", "[se
     HANDLE kernel_handle = nullptr;
     void* system_view = nullptr;
     Outcome outcome = machine.run_in_kernel([&] {
-        Named name(u"\\BaseNamedObjects\\Shared", OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE);
+        Attributes name(u"\\BaseNamedObjects\\Shared", OBJ_KERNEL_HANDLE | OBJ_CASE_INSENSITIVE);
         SECURITY_DESCRIPTOR everybody; // else what a driver makes is the system's, and administrators only read it
         REQUIRE(RtlCreateSecurityDescriptor(&everybody, SECURITY_DESCRIPTOR_REVISION) == STATUS_SUCCESS);
         REQUIRE(RtlSetDaclSecurityDescriptor(&everybody, TRUE, nullptr, FALSE) == STATUS_SUCCESS);
-        name.attributes.SecurityDescriptor = &everybody;
+        name.get()->SecurityDescriptor = &everybody;
         LARGE_INTEGER size = large(3 * kib64 + 1);
-        REQUIRE(ZwCreateSection(&kernel_handle, SECTION_ALL_ACCESS, &name.attributes, &size, PAGE_READWRITE, SEC_COMMIT,
+        REQUIRE(ZwCreateSection(&kernel_handle, SECTION_ALL_ACCESS, name.get(), &size, PAGE_READWRITE, SEC_COMMIT,
                                 nullptr) == STATUS_SUCCESS);
         HANDLE again = nullptr;
-        CHECK(ZwCreateSection(&again, SECTION_ALL_ACCESS, &name.attributes, &size, PAGE_READWRITE, SEC_COMMIT,
-                              nullptr) == STATUS_OBJECT_NAME_COLLISION);
-        CHECK(ZwOpenSection(&again, SECTION_MAP_READ, &name.attributes) == STATUS_SUCCESS);
+        CHECK(ZwCreateSection(&again, SECTION_ALL_ACCESS, name.get(), &size, PAGE_READWRITE, SEC_COMMIT, nullptr) ==
+              STATUS_OBJECT_NAME_COLLISION);
+        CHECK(ZwOpenSection(&again, SECTION_MAP_READ, name.get()) == STATUS_SUCCESS);
         ZwClose(again);
         PVOID section = nullptr;
         REQUIRE(ObReferenceObjectByHandle(kernel_handle, SECTION_MAP_WRITE, *MmSectionObjectType, KernelMode, &section,
@@ -212,9 +198,9 @@ TEST_CASE("a named section is shared by processes, drivers and the system", "[se
     REQUIRE(outcome.finished());
     for (int round = 0; round < 2; ++round) { // a process each
         outcome = machine.run([&](Process&) {
-            Named name(u"\\BaseNamedObjects\\shared");
+            Attributes name(u"\\BaseNamedObjects\\shared", OBJ_CASE_INSENSITIVE);
             HANDLE section = nullptr;
-            REQUIRE(NtOpenSection(&section, SECTION_MAP_READ | SECTION_MAP_WRITE, &name.attributes) == STATUS_SUCCESS);
+            REQUIRE(NtOpenSection(&section, SECTION_MAP_READ | SECTION_MAP_WRITE, name.get()) == STATUS_SUCCESS);
             const View view = map(section, PAGE_READWRITE, kib64 + 500); // rounded down
             REQUIRE(view.status == STATUS_SUCCESS);
             CHECK(view.size == 2 * kib64 + PAGE_SIZE);
@@ -241,9 +227,9 @@ TEST_CASE("a named section is shared by processes, drivers and the system", "[se
         CHECK(MmUnmapViewInSystemSpace(system_view) == STATUS_SUCCESS);
         CHECK(MmUnmapViewInSystemSpace(system_view) == STATUS_NOT_MAPPED_VIEW);
         ZwClose(kernel_handle);
-        Named name(u"\\BaseNamedObjects\\Shared", OBJ_KERNEL_HANDLE);
+        Attributes name(u"\\BaseNamedObjects\\Shared", OBJ_KERNEL_HANDLE);
         HANDLE gone = nullptr;
-        CHECK(ZwOpenSection(&gone, SECTION_MAP_READ, &name.attributes) == STATUS_OBJECT_NAME_NOT_FOUND);
+        CHECK(ZwOpenSection(&gone, SECTION_MAP_READ, name.get()) == STATUS_OBJECT_NAME_NOT_FOUND);
     });
     INFO(outcome.report);
     CHECK(outcome.finished());
@@ -377,7 +363,7 @@ TEST_CASE("the kernel's routines are found by name", "[exports]") {
     Machine machine;
     const Outcome outcome = machine.run_in_kernel([&] {
         const auto find = [](std::u16string_view text) {
-            UNICODE_STRING name = named(text);
+            UNICODE_STRING name = unicode(text);
             return MmGetSystemRoutineAddress(&name);
         };
         CHECK(find(u"KeSetEvent") == reinterpret_cast<void*>(KeSetEvent));

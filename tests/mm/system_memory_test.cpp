@@ -4,6 +4,7 @@
 #include "mm/arena.hpp"
 #include "physical.hpp"
 #include "support/kernel_fixture.hpp"
+#include "support/names.hpp"
 
 using namespace dirql;
 using namespace dirql::test;
@@ -41,8 +42,7 @@ TEST_CASE("what memory there is, and what is valid of it", "[address]") {
         kernel.machine().hooks.system_routine = [](std::string_view name) -> void* {
             return name == "KeSetEvent" ? reinterpret_cast<void*>(KeSetEvent) : nullptr;
         };
-        UNICODE_STRING name;
-        RtlInitUnicodeString(&name, reinterpret_cast<PCWSTR>(u"KeSetEvent"));
+        UNICODE_STRING name = test::unicode(u"KeSetEvent");
         CHECK(MmGetSystemRoutineAddress(&name) == reinterpret_cast<void*>(KeSetEvent));
         name.Length -= 2;
         CHECK(MmGetSystemRoutineAddress(&name) == nullptr);

@@ -1,39 +1,16 @@
-// Names and object attributes in one expression, and a type of objects that records what happens to it.
+// A type of objects that records what happens to it.
 #pragma once
 
 #include "ob/handle_table.hpp"
 #include "ob/namespace.hpp"
 #include "ob/object.hpp"
+#include "support/names.hpp"
 
 #include <ntifs.h>
 
 #include <string_view>
 
 namespace dirql::test {
-
-inline UNICODE_STRING text(std::u16string_view view) noexcept {
-    const auto bytes = static_cast<USHORT>(view.size() * sizeof(char16_t));
-    return {bytes, bytes, const_cast<char16_t*>(view.data())};
-}
-
-inline std::u16string_view view(const UNICODE_STRING& string) noexcept {
-    return {string.Buffer, string.Length / sizeof(char16_t)};
-}
-
-class Attributes {
-public:
-    explicit Attributes(std::u16string_view name, ULONG flags = 0, HANDLE root = nullptr) noexcept : name_(text(name)) {
-        InitializeObjectAttributes(&value_, &name_, flags, root, nullptr);
-    }
-    explicit Attributes(ULONG flags = 0) noexcept {
-        InitializeObjectAttributes(&value_, nullptr, flags, nullptr, nullptr);
-    }
-    [[nodiscard]] POBJECT_ATTRIBUTES get() noexcept { return &value_; }
-
-private:
-    UNICODE_STRING name_{};
-    OBJECT_ATTRIBUTES value_{};
-};
 
 // What became of the objects of test_type.
 struct Seen {

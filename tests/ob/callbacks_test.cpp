@@ -98,7 +98,8 @@ struct Asked {
 
 NTSTATUS listen(const Asked& asked, PVOID* handle) {
     OB_OPERATION_REGISTRATION operation{asked.type, asked.operations, asked.before, asked.after};
-    OB_CALLBACK_REGISTRATION registration{asked.version, asked.count, text(asked.altitude), asked.listener, &operation};
+    OB_CALLBACK_REGISTRATION registration{asked.version, asked.count, unicode(asked.altitude), asked.listener,
+                                          &operation};
     return ObRegisterCallbacks(&registration, handle);
 }
 
@@ -159,7 +160,7 @@ TEST_CASE_METHOD(CallbackFixture, "a registration that is not right is refused, 
         // Two entries for one type have one altitude; nothing of them stays.
         OB_OPERATION_REGISTRATION twice[2] = {{ExDesktopObjectType, OB_OPERATION_HANDLE_CREATE, before, nullptr},
                                               {ExDesktopObjectType, OB_OPERATION_HANDLE_CREATE, before, nullptr}};
-        OB_CALLBACK_REGISTRATION registration{OB_FLT_REGISTRATION_VERSION, 2, text(u"5"), nullptr, twice};
+        OB_CALLBACK_REGISTRATION registration{OB_FLT_REGISTRATION_VERSION, 2, unicode(u"5"), nullptr, twice};
         PVOID second = nullptr;
         CHECK(ObRegisterCallbacks(&registration, &second) == STATUS_FLT_INSTANCE_ALTITUDE_COLLISION);
         REQUIRE(listen({.altitude = u"5"}, &second) == STATUS_SUCCESS);

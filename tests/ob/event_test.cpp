@@ -144,7 +144,7 @@ TEST_CASE_METHOD(EventFixture, "an application's rights and pointers are checked
 
 TEST_CASE_METHOD(EventFixture, "IoCreateNotificationEvent makes a signalled event, or opens the one that there is") {
     const auto stop = run([&] {
-        UNICODE_STRING name = text(u"\\BaseNamedObjects\\Ready");
+        UNICODE_STRING name = unicode(u"\\BaseNamedObjects\\Ready");
         HANDLE first = nullptr;
         HANDLE second = nullptr;
         const PKEVENT made = IoCreateNotificationEvent(&name, &first);
@@ -159,7 +159,7 @@ TEST_CASE_METHOD(EventFixture, "IoCreateNotificationEvent makes a signalled even
         ZwClose(second);
         CHECK(IoCreateSynchronizationEvent(&name, &first)->Header.Type == SynchronizationEvent);
         ZwClose(first);
-        UNICODE_STRING directory = text(u"\\Device");
+        UNICODE_STRING directory = unicode(u"\\Device");
         CHECK(IoCreateNotificationEvent(&directory, &first) == nullptr);
     });
     CHECK(stop.kind == ke::StopKind::none);

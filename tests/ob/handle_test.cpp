@@ -169,7 +169,7 @@ TEST_CASE_METHOD(HandleFixture, "an open procedure that fails leaves no handle")
         CHECK(seen.closed == 0);
         CHECK(seen.destroyed == 1);
         void* found = nullptr;
-        CHECK(ob::reference_by_name(text(u"\\Busy"), 0, 0, nullptr, KernelMode, nullptr, &found) ==
+        CHECK(ob::reference_by_name(unicode(u"\\Busy"), 0, 0, nullptr, KernelMode, nullptr, &found) ==
               STATUS_OBJECT_NAME_NOT_FOUND);
         CHECK(ob::current_state().kernel_handles->count == 0);
     });

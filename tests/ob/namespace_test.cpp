@@ -19,7 +19,7 @@ struct NameFixture : KernelFixture {
 // What a name leads to: a status, or the object, without a reference.
 NTSTATUS find(std::u16string_view name, const ob::ObjectType* type = nullptr, ULONG flags = 0, void** body = nullptr) {
     void* found = nullptr;
-    const NTSTATUS status = ob::reference_by_name(text(name), flags, 0, type, KernelMode, nullptr, &found);
+    const NTSTATUS status = ob::reference_by_name(unicode(name), flags, 0, type, KernelMode, nullptr, &found);
     if (NT_SUCCESS(status)) ob::dereference(found);
     if (body != nullptr) *body = found;
     return status;
@@ -31,7 +31,7 @@ NTSTATUS create(std::u16string_view name, ULONG flags, HANDLE* handle, HANDLE ro
 }
 
 NTSTATUS link(std::u16string_view name, std::u16string_view target) {
-    return ob::create_symbolic_link(text(name), text(target));
+    return ob::create_symbolic_link(unicode(name), unicode(target));
 }
 
 std::u16string full_name(void* object) {
@@ -122,7 +122,7 @@ TEST_CASE_METHOD(NameFixture, "in the names of directories and links, and where 
         HANDLE directory = nullptr;
         CHECK(ZwCreateDirectoryObject(&directory, DIRECTORY_ALL_ACCESS, other_case.get()) ==
               STATUS_OBJECT_NAME_COLLISION);
-        CHECK(ob::delete_symbolic_link(text(u"\\??\\link")) == STATUS_SUCCESS);
+        CHECK(ob::delete_symbolic_link(unicode(u"\\??\\link")) == STATUS_SUCCESS);
         ZwClose(thing);
     });
     CHECK(stop.kind == ke::StopKind::none);
@@ -258,10 +258,10 @@ TEST_CASE_METHOD(NameFixture, "a link is followed, unless the link itself is ask
         CHECK(find(u"\\GLOBAL??\\Echo", &ob::symbolic_link_type) == STATUS_SUCCESS);
         CHECK(find(u"\\??\\Echo\\file", &test_type) == STATUS_OBJECT_TYPE_MISMATCH);
         CHECK(link(u"\\??\\Echo", u"\\Device\\Echo1") == STATUS_OBJECT_NAME_COLLISION);
-        CHECK(ob::delete_symbolic_link(text(u"\\DosDevices\\Echo")) == STATUS_SUCCESS);
+        CHECK(ob::delete_symbolic_link(unicode(u"\\DosDevices\\Echo")) == STATUS_SUCCESS);
         CHECK(find(u"\\??\\Echo") == STATUS_OBJECT_NAME_NOT_FOUND);
-        CHECK(ob::delete_symbolic_link(text(u"\\DosDevices\\Echo")) == STATUS_OBJECT_NAME_NOT_FOUND);
-        CHECK(ob::delete_symbolic_link(text(u"\\Device\\Echo0")) == STATUS_OBJECT_TYPE_MISMATCH);
+        CHECK(ob::delete_symbolic_link(unicode(u"\\DosDevices\\Echo")) == STATUS_OBJECT_NAME_NOT_FOUND);
+        CHECK(ob::delete_symbolic_link(unicode(u"\\Device\\Echo0")) == STATUS_OBJECT_TYPE_MISMATCH);
         ZwClose(leaf);
     });
     CHECK(stop.kind == ke::StopKind::none);
@@ -373,7 +373,7 @@ TEST_CASE_METHOD(NameFixture, "ObQueryNameString") {
 TEST_CASE_METHOD(NameFixture, "ZwQuerySymbolicLinkObject") {
     const auto stop = run([&] {
         HANDLE handle = nullptr;
-        UNICODE_STRING target = text(u"\\Device\\Target");
+        UNICODE_STRING target = unicode(u"\\Device\\Target");
         REQUIRE(ZwCreateSymbolicLinkObject(&handle, SYMBOLIC_LINK_ALL_ACCESS, Attributes(u"\\Query").get(), &target) ==
                 STATUS_SUCCESS);
         char16_t buffer[32];

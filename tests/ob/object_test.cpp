@@ -6,6 +6,7 @@
 #include "ke/wait.hpp"
 #include "ob/event.hpp"
 #include "ob/state.hpp"
+#include "support/pause.hpp"
 
 using namespace dirql;
 using namespace dirql::test;
@@ -16,12 +17,6 @@ struct ObjectFixture : KernelFixture {
     ObjectFixture() : KernelFixture({ob::initialize}) { seen = {}; }
     std::int64_t objects(const ob::ObjectType& type) { return ob::type_state(ob::state_of(machine()), type).objects; }
 };
-
-void sleep_ms(int ms) {
-    LARGE_INTEGER interval;
-    interval.QuadPart = -10'000LL * ms;
-    KeDelayExecutionThread(KernelMode, FALSE, &interval);
-}
 
 } // namespace
 
@@ -50,7 +45,7 @@ TEST_CASE_METHOD(ObjectFixture, "at DISPATCH_LEVEL deletion is put off to PASSIV
         ObDereferenceObject(second);
         CHECK(seen.destroyed == 0);
         KeLowerIrql(old);
-        sleep_ms(1);
+        sleep_us(1000);
         CHECK(seen.destroyed == 2);
         CHECK(seen.irql_at_destroy == PASSIVE_LEVEL);
         CHECK(objects(test_type) == 0);
@@ -75,7 +70,7 @@ TEST_CASE_METHOD(ObjectFixture,
     const auto stop = run([&] {
         TestObject* object = make_object(test_type);
         ObDereferenceObjectDeferDelete(object);
-        sleep_ms(1);
+        sleep_us(1000);
         CHECK(seen.destroyed == 1);
         CHECK(seen.destroyer != ke::current_thread());
         object = make_object(test_type);

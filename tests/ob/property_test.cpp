@@ -146,7 +146,7 @@ NTSTATUS create_node(Node::Kind kind, std::u16string_view path, const std::u16st
     if (kind == Node::directory)
         return ZwCreateDirectoryObject(handle, DIRECTORY_ALL_ACCESS, Attributes(path, OBJ_PERMANENT).get());
     if (kind == Node::link) {
-        UNICODE_STRING text_of_target = text(target);
+        UNICODE_STRING text_of_target = unicode(target);
         return ZwCreateSymbolicLinkObject(handle, SYMBOLIC_LINK_ALL_ACCESS, Attributes(path).get(), &text_of_target);
     }
     return ob::insert_object(make_object(test_type, Attributes(path).get()), test_read, handle);
@@ -190,7 +190,7 @@ void check_names(std::mt19937& random) {
         } else {
             const Expected expected = follow(tree, path, false);
             void* body = nullptr;
-            REQUIRE(ob::reference_by_name(text(path), 0, 0, nullptr, KernelMode, nullptr, &body) == expected.status);
+            REQUIRE(ob::reference_by_name(unicode(path), 0, 0, nullptr, KernelMode, nullptr, &body) == expected.status);
             if (body == nullptr) continue;
             alignas(8) char buffer[256];
             ULONG needed;

@@ -278,7 +278,7 @@ TEST_CASE_METHOD(ServiceFixture, "a directory tells its names, as many as fit, f
 TEST_CASE_METHOD(ServiceFixture, "objects by name for drivers, and references to what may be going") {
     const auto stop = run([&] {
         const HANDLE handle = make_handle(test_type, Attributes(u"\\Device\\Named").get());
-        UNICODE_STRING name = text(u"\\device\\NAMED");
+        UNICODE_STRING name = unicode(u"\\device\\NAMED");
         void* body = nullptr;
         CHECK(ObReferenceObjectByName(&name, OBJ_CASE_INSENSITIVE, nullptr, 0, nullptr, KernelMode, nullptr, &body) ==
               STATUS_SUCCESS);
@@ -287,7 +287,7 @@ TEST_CASE_METHOD(ServiceFixture, "objects by name for drivers, and references to
         CHECK(ObReferenceObjectSafeWithTag(body, 0x74736554));
         for (int i = 0; i < 3; ++i) ObDereferenceObject(body);
         void* none = body;
-        name = text(u"\\Device\\Missing");
+        name = unicode(u"\\Device\\Missing");
         CHECK(ObReferenceObjectByName(&name, 0, nullptr, 0, nullptr, KernelMode, nullptr, &none) ==
               STATUS_OBJECT_NAME_NOT_FOUND);
         CHECK(none == nullptr);

@@ -6,6 +6,7 @@
 #include "ob/services.hpp"
 #include "rtl/sddl.hpp"
 #include "se/descriptor.hpp"
+#include "support/names.hpp"
 
 using namespace dirql;
 using namespace dirql::test;
@@ -65,8 +66,7 @@ TEST_CASE_METHOD(ProcessFixture, "more than the source has is an open: the kerne
     auto stop = run([&] {
         PSECURITY_DESCRIPTOR guard = nullptr;
         REQUIRE(se::make_descriptor(u"O:SYG:SYD:(A;;GA;;;SY)(A;;0x2;;;WD)", rtl::Sddl::full, &guard) == STATUS_SUCCESS);
-        UNICODE_STRING name;
-        RtlInitUnicodeString(&name, reinterpret_cast<PCWSTR>(u"\\KernelObjects\\Duplicated"));
+        UNICODE_STRING name = test::unicode(u"\\KernelObjects\\Duplicated");
         OBJECT_ATTRIBUTES attributes;
         InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, nullptr, guard);
         HANDLE event = nullptr;

@@ -6,6 +6,7 @@
 #include "ob/services.hpp"
 #include "ob/state.hpp"
 #include "ps/services.hpp"
+#include "support/names.hpp"
 
 #include <string>
 #include <vector>
@@ -173,8 +174,7 @@ TEST_CASE_METHOD(EndFixture, "a thread that cannot be launched holds no process 
         ke::Process* process = ps::create_process(machine(), "Application");
         REQUIRE(process != nullptr);
         const HANDLE target = open(*process);
-        UNICODE_STRING name;
-        RtlInitUnicodeString(&name, reinterpret_cast<PCWSTR>(u"\\NoSuchDirectory\\Thread"));
+        UNICODE_STRING name = test::unicode(u"\\NoSuchDirectory\\Thread");
         OBJECT_ATTRIBUTES attributes;
         InitializeObjectAttributes(&attributes, &name, 0, nullptr, nullptr);
         HANDLE handle = nullptr;

@@ -6,6 +6,7 @@
 #include "ke/system_service.hpp"
 #include "ob/object.hpp"
 #include "ps/ps.hpp"
+#include "support/boot_processor.hpp"
 #include "support/kernel_fixture.hpp"
 
 #include <functional>
@@ -51,26 +52,6 @@ private:
         std::function<void()> body;
         std::exception_ptr failure;
         ke::Thread* thread;
-    };
-
-    class OnBootProcessor {
-    public:
-        explicit OnBootProcessor(ke::Machine& machine) noexcept : machine_(machine) {
-            ke::Processor* processor = machine.processors[0];
-            horizon_ = std::exchange(processor->horizon, ke::never);
-            machine.running = ke::dirql_current_processor = processor;
-        }
-        ~OnBootProcessor() {
-            machine_.running = ke::dirql_current_processor = nullptr;
-            machine_.now = machine_.processors[0]->now;
-            machine_.processors[0]->horizon = horizon_;
-        }
-        OnBootProcessor(const OnBootProcessor&) = delete;
-        OnBootProcessor& operator=(const OnBootProcessor&) = delete;
-
-    private:
-        ke::Machine& machine_;
-        std::uint64_t horizon_;
     };
 
     static void execute(void* data) {

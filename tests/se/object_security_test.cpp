@@ -1,4 +1,5 @@
 // Descriptors of objects: where a new one's comes from, and who is let in by it.
+#include "support/names.hpp"
 #include "token_fixture.hpp"
 
 #include "se/token.hpp"
@@ -73,14 +74,9 @@ TEST_CASE_METHOD(TokenFixture, "a new object's descriptor comes from its creator
 }
 
 TEST_CASE_METHOD(TokenFixture, "named objects have descriptors, and applications meet them") {
-    const auto name_of = [](const char16_t* text) {
-        const std::u16string_view view(text);
-        return UNICODE_STRING{static_cast<USHORT>(view.size() * 2), static_cast<USHORT>(view.size() * 2),
-                              const_cast<char16_t*>(view.data())};
-    };
     HANDLE made = nullptr;
     in_kernel([&] {
-        UNICODE_STRING name = name_of(u"\\KernelObjects\\Guarded");
+        UNICODE_STRING name = unicode(u"\\KernelObjects\\Guarded");
         const Parsed asked(u"O:SYG:SYD:(A;;GA;;;SY)(A;;GR;;;BU)");
         OBJECT_ATTRIBUTES attributes;
         InitializeObjectAttributes(&attributes, &name, OBJ_KERNEL_HANDLE, nullptr, asked.descriptor);
@@ -99,16 +95,16 @@ TEST_CASE_METHOD(TokenFixture, "named objects have descriptors, and applications
         NTSTATUS read, write, create, own, set;
     } seen{};
     run_as_application(*user, {[&] {
-        UNICODE_STRING name = name_of(u"\\KernelObjects\\Guarded");
+        UNICODE_STRING name = unicode(u"\\KernelObjects\\Guarded");
         OBJECT_ATTRIBUTES attributes;
         InitializeObjectAttributes(&attributes, &name, OBJ_CASE_INSENSITIVE, nullptr, nullptr);
         HANDLE handle = nullptr;
         seen.read = NtOpenEvent(&handle, EVENT_QUERY_STATE, &attributes);
         NtClose(handle);
         seen.write = NtOpenEvent(&handle, EVENT_MODIFY_STATE, &attributes);
-        name = name_of(u"\\KernelObjects\\Mine");
+        name = unicode(u"\\KernelObjects\\Mine");
         seen.create = NtCreateEvent(&handle, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE);
-        name = name_of(u"\\BaseNamedObjects\\Mine");
+        name = unicode(u"\\BaseNamedObjects\\Mine");
         seen.own = NtCreateEvent(&handle, EVENT_ALL_ACCESS, &attributes, NotificationEvent, FALSE);
         SECURITY_DESCRIPTOR open{};
         open.Revision = 1;

@@ -208,20 +208,18 @@ TEST_CASE("devices take a subset of SDDL") {
 // Ten thousand descriptors: text, block, text, block; and each block is valid and as long as was said.
 TEST_CASE("SDDL makes the way there and back") {
     Random random(20261120);
+    unsigned kept = 0;
     for (int step = 0; step < 10'000; ++step) {
         const std::u16string text = random_text(random);
         const Parsed first = parse(text);
-        if (first.status != STATUS_SUCCESS) FAIL("a generated text was refused");
+        if (first.status != STATUS_SUCCESS) continue;
         const bool valid = valid_relative_descriptor(first.get(), first.bytes, 0) && valid_descriptor(first.get()) &&
                            length_of_descriptor(first.get()) == first.bytes;
-        if (!valid) FAIL("a descriptor was made that is not valid");
         const Parsed second = parse(write(first.get()));
-        if (second.status != STATUS_SUCCESS || second.bytes != first.bytes ||
-            std::memcmp(first.get(), second.get(), first.bytes) != 0) {
-            FAIL("a descriptor changed on its way through text");
-        }
+        kept += valid && second.status == STATUS_SUCCESS && second.bytes == first.bytes &&
+                std::memcmp(first.get(), second.get(), first.bytes) == 0;
     }
-    CHECK(true);
+    CHECK(kept == 10'000);
 }
 
 // Nothing that is read may lead outside: the blocks end at a heap block's end, and what is found valid can be walked and written.

@@ -5,6 +5,7 @@
 #include "ke/executor.hpp"
 #include "ke/scheduler.hpp"
 #include "mm/state.hpp"
+#include "support/boot_processor.hpp"
 
 #include <atomic>
 #include <stdexcept>
@@ -25,29 +26,6 @@ unsigned take_slot() {
     }
     throw std::runtime_error("all slots are in use");
 }
-
-// Upper layers start on processor 0 at DISPATCH_LEVEL, as at a real boot.
-class OnBootProcessor {
-public:
-    explicit OnBootProcessor(ke::Machine& machine) noexcept
-        : machine_(machine), horizon_(machine.processors[0]->horizon) {
-        machine.processors[0]->horizon = ke::never;
-        machine.running = machine.processors[0];
-        ke::dirql_current_processor = machine.processors[0];
-    }
-    ~OnBootProcessor() {
-        ke::dirql_current_processor = nullptr;
-        machine_.running = nullptr;
-        machine_.now = machine_.processors[0]->now;
-        machine_.processors[0]->horizon = horizon_;
-    }
-    OnBootProcessor(const OnBootProcessor&) = delete;
-    OnBootProcessor& operator=(const OnBootProcessor&) = delete;
-
-private:
-    ke::Machine& machine_;
-    std::uint64_t horizon_;
-};
 
 constexpr std::size_t stack_for_assertions = std::size_t{256} << 10;
 
