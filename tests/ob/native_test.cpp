@@ -90,7 +90,7 @@ TEST_CASE_METHOD(NativeFixture, "an application's directory, and the link in it"
         ULONG context = 9, needed = 0;
         CHECK(NtQueryDirectoryObject(same, buffer, sizeof buffer, FALSE, TRUE, &context, &needed) ==
               STATUS_NO_MORE_ENTRIES);
-        UNICODE_STRING target = text(u"\\Device\\Far");
+        UNICODE_STRING target = unicode(u"\\Device\\Far");
         Attributes inside(u"Way", 0, directory);
         REQUIRE(NtCreateSymbolicLinkObject(&link, SYMBOLIC_LINK_ALL_ACCESS, inside.get(), &target) == STATUS_SUCCESS);
         CHECK(NtQueryDirectoryObject(blind, buffer, sizeof buffer, FALSE, TRUE, &context, &needed) ==
