@@ -12,7 +12,9 @@ constexpr std::uint64_t tolerance_step = 10; // ms
 constexpr std::uint64_t most_steps = 63;     // EncodedTolerableDelay has 6 bits
 constexpr std::uint64_t beats_ms[] = {1'000, 500, 250, 100, 50};
 
-const KTIMER& timer_of(const LIST_ENTRY* entry) noexcept { return *CONTAINING_RECORD(entry, KTIMER, TimerListEntry); }
+const KTIMER& timer_of(const LIST_ENTRY* entry) noexcept {
+    return *CONTAINING_RECORD(const_cast<LIST_ENTRY*>(entry), KTIMER, TimerListEntry);
+}
 
 std::uint64_t next_multiple(std::uint64_t time, std::uint64_t of) noexcept { return (time + of - 1) / of * of; }
 
