@@ -76,13 +76,13 @@ TEST_CASE(
         return complete(irp, STATUS_SUCCESS);
     };
     lab.run([&](Process& process) {
-        const auto read = [&](bool overlapped) {
+        const auto read_once = [&](bool overlapped) {
             (void)process.open("\\Device\\Lower", {.overlapped = overlapped}).value().start_read(1).wait();
         };
-        read(true); // buffered
+        read_once(true); // buffered
         lab.above->Flags &= ~static_cast<ULONG>(DO_BUFFERED_IO);
-        read(false);
-        read(true);
+        read_once(false);
+        read_once(true);
     });
     CHECK(seen == std::vector<bool>{true, true, false});
 }
