@@ -76,8 +76,8 @@ TEST_CASE(
         return complete(irp, STATUS_SUCCESS);
     };
     lab.run([&](Process& process) {
-        const auto read_once = [&](bool overlapped) {
-            (void)process.open("\\Device\\Lower", {.overlapped = overlapped}).value().start_read(1).wait();
+        const auto read_once = [&](bool asynchronous) {
+            (void)process.open("\\Device\\Lower", {.overlapped = asynchronous}).value().start_read(1).wait();
         };
         read_once(true); // buffered
         lab.above->Flags &= ~static_cast<ULONG>(DO_BUFFERED_IO);
