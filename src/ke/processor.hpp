@@ -62,7 +62,7 @@ struct Processor {
     std::uint8_t gave_way;         // on an explorer's word: another goes on first
 
     void* threaded_dpcs; // dpc.cpp: threaded DPCs and the thread that runs them
-    void* broadcast;     // ipi.cpp: what IPI_LEVEL is requested for
+    void* broadcast;     // broadcast.cpp: what IPI_LEVEL is requested for
 
     // Per-processor state of upper layers (I/O lookaside lists).
     void* io;
